@@ -1,0 +1,112 @@
+/**
+ * What a checked configuration is: one frozen value made from ha.cf, haresources and authkeys. Everything behind the
+ * parsers works with these types and never looks at the files again.
+ */
+
+import type { Millis } from '../base/units.js'
+import type { Secret } from '../base/secret.js'
+
+/** A place in a configuration file; line and column count from 1. */
+export interface Position {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+}
+
+/**
+ * One finding about a configuration. `what` says what is wrong, `why` what follows from it, `fix` what to do;
+ * printed as `file:line:column: severity: what; why; fix`.
+ */
+export interface Diagnostic {
+  readonly severity: 'error' | 'warning' | 'info'
+  readonly position: Position
+  readonly what: string
+  readonly why: string
+  readonly fix: string
+}
+
+/** A heartbeat medium of ha.cf. `name` is the link name shown by cl_status: the interface. */
+export type MediumSpec =
+  | { readonly kind: 'bcast'; readonly name: string; readonly port: number; readonly position: Position }
+  | { readonly kind: 'ucast'; readonly name: string; readonly address: string; readonly port: number; readonly position: Position }
+  | {
+      readonly kind: 'mcast'
+      readonly name: string
+      readonly group: string
+      readonly port: number
+      readonly ttl: number
+      readonly loop: boolean
+      readonly position: Position
+    }
+
+export type AutoFailback = 'on' | 'off' | 'legacy'
+
+/** ha.cf after parsing, with every default filled in. */
+export interface HaCf {
+  /** Configured node names in lower case, in the order of the file. */
+  readonly nodes: readonly string[]
+  readonly keepaliveMs: Millis
+  readonly warntimeMs: Millis
+  readonly deadtimeMs: Millis
+  readonly initdeadMs: Millis
+  readonly udpport: number
+  readonly media: readonly MediumSpec[]
+  readonly autoFailback: AutoFailback
+  readonly logfile: string | null
+  readonly debugfile: string | null
+  /** A syslog facility, or null for none. */
+  readonly logfacility: string | null
+  readonly debug: number
+  readonly realtime: boolean
+  /** SCHED_RR priority, or null for our default. */
+  readonly rtprio: number | null
+  readonly hopfudge: number
+  /** Our own directives: time limits per resource operation, and how a failed stop is retried. */
+  readonly startTimeoutMs: Millis
+  readonly stopTimeoutMs: Millis
+  readonly statusTimeoutMs: Millis
+  readonly stopRetries: number
+  readonly stopRetryDelayMs: Millis
+  /** Every recorded directive with its last value as written; scripts see them as HA_<name> (Linux-HA does the same). */
+  readonly recorded: Readonly<Record<string, string>>
+}
+
+export type AuthMethod = 'crc' | 'md5' | 'sha1' | 'sha256' | 'sha512'
+
+export interface AuthKey {
+  readonly id: number
+  readonly method: AuthMethod
+  readonly secret: Secret
+}
+
+/** authkeys: one key signs, every listed key is accepted. */
+export interface AuthKeys {
+  readonly active: AuthKey
+  readonly byId: ReadonlyMap<number, AuthKey>
+}
+
+/** One word of a haresources line: a script and its arguments. */
+export interface ResourceSpec {
+  /** The word as written, e.g. `10.0.0.5/24/eth0` or `Filesystem::/dev/sdb1::/data::ext4`. */
+  readonly word: string
+  /** The script's name, e.g. `IPaddr`. */
+  readonly type: string
+  readonly args: readonly string[]
+  readonly position: Position
+}
+
+/** One logical line of haresources. */
+export interface ResourceGroup {
+  /** The first resource's word; unique in the file. */
+  readonly key: string
+  /** Preferred node, lower case. */
+  readonly home: string
+  readonly resources: readonly ResourceSpec[]
+  readonly position: Position
+}
+
+export interface Configuration {
+  readonly cf: HaCf
+  readonly keys: AuthKeys
+  readonly groups: readonly ResourceGroup[]
+}
