@@ -29,6 +29,7 @@ export type Refusal =
   | 'malformed'
   | 'bad-field-type'
   | 'too-many-fields'
+  | 'compressed'
 
 export type Decoded =
   | { readonly ok: true; readonly message: Message; readonly keyId: number; readonly form: 'netstring' | 'classic' }
