@@ -1,0 +1,100 @@
+/**
+ * Ends a script together with everything it started: its whole process group, TERM first, KILL after a grace.
+ *
+ * The leader alone is not enough: a hung `start` is usually a shell waiting for a child, and the child goes on. Nor is
+ * the leader's end enough: it may obey TERM while its child ignores it. So the group is watched until nobody is left.
+ *
+ * Invariants
+ *  1. Returns within grace + `afterKillMs`, whatever the processes do; those still there are named in the answer.
+ *  2. A group is signalled only while it has members, so that a number which was given away again is never hit.
+ *
+ * Not here: processes that left the group by setsid, as daemons do; a script's `stop` is responsible for those.
+ */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { millis, type Millis } from '../base/units.js'
+import type { Clock } from '../port/clock.js'
+
+/** How long a killed group may take to disappear before it is reported; longer means a process stuck in the kernel. */
+const afterKillMs = millis(500)
+const pollMs = millis(5)
+
+export interface EndedFamily {
+  /** False when processes were left that even SIGKILL did not end. */
+  readonly isGone: boolean
+  readonly notes: readonly string[]
+}
+
+export async function endFamily(options: { readonly leader: number; readonly graceMs: Millis; readonly clock: Clock }): Promise<EndedFamily> {
+  const { leader, graceMs, clock } = options
+  const notes: string[] = []
+  if (!signalGroup(leader, 'SIGTERM')) return { isGone: true, notes }
+  if (await groupEnds(leader, graceMs, clock)) return { isGone: true, notes }
+  notes.push(`the script's processes did not end ${graceMs} ms after SIGTERM; SIGKILL was sent`)
+  if (!signalGroup(leader, 'SIGKILL')) return { isGone: true, notes }
+  if (await groupEnds(leader, afterKillMs, clock)) return { isGone: true, notes }
+  const left = livingMembers(leader)
+  if (left.length === 0) return { isGone: true, notes } // only zombies, which nobody has collected yet
+  notes.push(`still there after SIGKILL: ${left.join(', ')}`)
+  return { isGone: false, notes }
+}
+
+/** Resolves after `delay` by the given clock. */
+export function pause(clock: Clock, delay: Millis): Promise<void> {
+  return new Promise(resolve => clock.schedule(delay, resolve))
+}
+
+/** Sends a signal to every member (0 only asks); false when the group has none. */
+function signalGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    process.kill(-leader, signal)
+    return true
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'ESRCH') return false
+    // EPERM: members exist that took another user id and may not be signalled by us.
+    if (code === 'EPERM') return true
+    throw error
+  }
+}
+
+async function groupEnds(leader: number, withinMs: Millis, clock: Clock): Promise<boolean> {
+  const startedAt = clock.monotonic()
+  let lookAfterMs = 20
+  while (signalGroup(leader, 0)) {
+    const passedMs = clock.monotonic() - startedAt
+    if (passedMs >= withinMs) return false
+    // Orphans may stay zombies for long where pid 1 is slow to collect them; a look into /proc tells, but costs more.
+    if (passedMs >= lookAfterMs) {
+      if (livingMembers(leader).length === 0) return true
+      lookAfterMs *= 2
+    }
+    await pause(clock, pollMs)
+  }
+  return true
+}
+
+/** `pid 4711 (sleep) in state D` for each member that is not a zombie. Read from /proc, which never waits for a disk. */
+function livingMembers(group: number): string[] {
+  const found: string[] = []
+  for (const entry of readdirSync('/proc')) {
+    if (!/^\d+$/.test(entry)) continue
+    const stat = readStat(entry)
+    // The name stands in parentheses and may hold blanks and parentheses itself: split after the last one.
+    const nameEnd = stat.lastIndexOf(')')
+    const [state, , processGroup] = stat.slice(nameEnd + 2).split(' ')
+    if (Number(processGroup) !== group || state === undefined || state === 'Z' || state === 'X') continue
+    found.push(`pid ${entry} (${stat.slice(stat.indexOf('(') + 1, nameEnd)}) in state ${state}`)
+  }
+  return found
+}
+
+function readStat(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8')
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'ENOENT' || code === 'ESRCH') return '' // it ended meanwhile
+    throw error
+  }
+}

@@ -1,0 +1,235 @@
+import { chmodSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import t, { type Test } from 'tap'
+import { createAgentRunner, type ScriptRunner } from '../../src/agent/runner.js'
+import { instant, millis } from '../../src/base/units.js'
+import type { AgentOperation, AgentOutcome } from '../../src/port/agent-runner.js'
+import type { Clock } from '../../src/port/clock.js'
+
+const clock: Clock = {
+  monotonic: () => instant(performance.now()),
+  wall: () => 0,
+  schedule: (delay, callback) => {
+    const timer = setTimeout(callback, delay)
+    return { cancel: () => clearTimeout(timer) }
+  }
+}
+
+interface Bench {
+  readonly folder: string
+  readonly runner: ScriptRunner
+  run(type: string, args: readonly string[], operation: AgentOperation, options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<AgentOutcome>
+}
+
+/** A runner over fixture scripts: `own` ones stand in the project's folder, `foreign` ones in the administrator's, `lsb` in init.d. */
+function bench(
+  test: Test,
+  scripts: { readonly own?: Record<string, string>; readonly foreign?: Record<string, string>; readonly lsb?: Record<string, string> },
+  options: { readonly childrenMax?: number } = {}
+): Bench {
+  const file = (body: string): string => `#!/bin/sh\n${body}\n`
+  const folderOf = (bodies: Record<string, string> | undefined): Record<string, string> =>
+    Object.fromEntries(Object.entries(bodies ?? {}).map(([name, body]) => [name, file(body)]))
+  const folder = test.testdir({ own: folderOf(scripts.own), foreign: folderOf(scripts.foreign), lsb: folderOf(scripts.lsb), run: {} })
+  for (const kind of ['own', 'foreign', 'lsb'])
+    for (const name of readdirSync(join(folder, kind))) if (!name.startsWith('plain')) chmodSync(join(folder, kind, name), 0o755)
+  const runner = createAgentRunner({
+    clock,
+    searchPath: [
+      { path: join(folder, 'foreign'), style: 'r1', own: false },
+      { path: join(folder, 'own'), style: 'r1', own: true },
+      { path: join(folder, 'lsb'), style: 'lsb', own: false }
+    ],
+    environment: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', WORK: folder },
+    runDir: join(folder, 'run'),
+    graceMs: millis(200),
+    ...options
+  })
+  test.teardown(() => runner.close())
+  const position = { file: 'haresources', line: 1, column: 1 }
+  return {
+    folder,
+    runner,
+    run: (type, args, operation, { timeoutMs = 5000, signal = new AbortController().signal } = {}) =>
+      runner.run({ resource: { word: [type, ...args].join('::'), type, args, position }, operation, timeoutMs: millis(timeoutMs) }, { signal })
+  }
+}
+
+/** True when a process of this number runs (a zombie does not count). */
+function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2))
+  } catch {
+    return false
+  }
+}
+
+const pidIn = (folder: string, name: string): number => Number(readFileSync(join(folder, name), 'utf8'))
+
+t.test('runner: start and stop -> exit code decides, words are kept', async test => {
+  const { run } = bench(test, { foreign: { svc: 'echo "arguments: $*"; echo trouble >&2; [ "$2" = start ]' } })
+  const started = await run('svc', ['a b'], 'start')
+  test.match(started, { kind: 'ok', exitCode: 0, signal: null, said: ['arguments: a b start', 'trouble'] })
+  const stopped = await run('svc', ['x'], 'stop')
+  test.match(stopped, { kind: 'failed', exitCode: 1 })
+})
+
+t.test('runner: start leaves a service behind -> settles with the script, the service lives on and may talk', async test => {
+  const { run, folder } = bench(test, {
+    foreign: { svc: '(trap "" HUP; echo $$ >/dev/null; while :; do echo word; sleep 0.05; done) & echo $! >"$WORK/pid"; echo up' }
+  })
+  const outcome = await run('svc', [], 'start')
+  const pid = pidIn(folder, 'pid')
+  test.teardown(() => process.kill(pid, 'SIGKILL'))
+  test.equal(outcome.kind, 'ok')
+  test.ok(outcome.durationMs < 1000, `took ${outcome.durationMs} ms`)
+  test.ok(isAlive(pid))
+})
+
+t.test('runner: hanging start with a grandchild -> the whole family is ended at the limit', async test => {
+  const { run, folder } = bench(test, { foreign: { svc: 'sleep 300 & echo $! >"$WORK/pid"; echo waiting; wait' } })
+  const outcome = await run('svc', [], 'start', { timeoutMs: 150 })
+  test.match(outcome, { kind: 'timed-out', exitCode: null, said: ['waiting', 'start did not end within 150 ms'] })
+  test.ok(outcome.durationMs >= 150 && outcome.durationMs < 800, `took ${outcome.durationMs} ms`)
+  test.notOk(isAlive(pidIn(folder, 'pid')), 'the grandchild is gone')
+})
+
+t.test('runner: script and child ignore TERM -> killed after the grace, and said so', async test => {
+  const { run, folder } = bench(test, { foreign: { svc: 'trap "" TERM; sleep 300 & echo $! >"$WORK/pid"; while :; do sleep 300; done' } })
+  const outcome = await run('svc', [], 'stop', { timeoutMs: 150 })
+  test.equal(outcome.kind, 'timed-out')
+  test.ok(outcome.durationMs < 1500, `took ${outcome.durationMs} ms`)
+  test.match(outcome.said.join('\n'), /SIGKILL was sent/)
+  test.notOk(isAlive(pidIn(folder, 'pid')))
+})
+
+t.test('runner: leader obeys TERM but its child ignores it -> the child is killed as well', async test => {
+  const { run, folder } = bench(test, { foreign: { svc: '(trap "" TERM; echo x >"$WORK/ready"; while :; do sleep 0.1; done) & echo $! >"$WORK/pid"; wait' } })
+  const outcome = await run('svc', [], 'start', { timeoutMs: 200 })
+  test.equal(outcome.kind, 'timed-out')
+  test.notOk(isAlive(pidIn(folder, 'pid')))
+})
+
+t.test('runner: aborted while running -> cancelled, family ended; aborted before -> never run', async test => {
+  const { run, folder } = bench(test, { foreign: { svc: 'echo $$ >"$WORK/pid"; exec sleep 300' } })
+  const abort = new AbortController()
+  const running = run('svc', [], 'start', { signal: abort.signal })
+  await until(() => existsSync(join(folder, 'pid')) && pidIn(folder, 'pid') > 0)
+  abort.abort()
+  test.equal((await running).kind, 'cancelled')
+  test.notOk(isAlive(pidIn(folder, 'pid')))
+  test.equal((await run('svc', [], 'start', { signal: AbortSignal.abort() })).kind, 'cancelled')
+})
+
+t.test('runner: endless output -> bounded, and the last words are kept', async test => {
+  const { run, folder } = bench(test, { foreign: { svc: 'head -c 30000000 /dev/zero | tr "\\\\0" x | fold -w 100; sleep 0.3; echo; echo the end' } })
+  const outcome = await run('svc', [], 'start')
+  test.equal(outcome.kind, 'ok')
+  test.equal(outcome.said.at(-1), 'the end')
+  test.ok(outcome.said.join('').length < 20_000)
+  test.match(outcome.said[0], /bytes of earlier output were dropped/)
+  test.strictSame(readdirSync(join(folder, 'run')), [], 'no output file is left in the run directory')
+})
+
+t.test('runner: output with control characters -> cleaned for the log', async test => {
+  const { run } = bench(test, { foreign: { svc: 'printf "\\\\033[31mred\\\\033[0m\\\\007bell\\\\n\\\\n\\\\n"' } })
+  test.strictSame((await run('svc', [], 'start')).said, ['red bell'])
+})
+
+t.test('runner: status of foreign scripts -> the words of stdout decide', async test => {
+  const { run } = bench(test, {
+    foreign: {
+      runs: 'echo "svc is running"',
+      not: 'echo "svc is NOT running"; exit 3',
+      silent: 'exit 3',
+      odd: 'echo "it is running on stderr" >&2; echo "is stopped"; exit 0',
+      ocf: 'echo "ERROR:  Generic error"; exit 1',
+      killed: 'kill -KILL $$'
+    }
+  })
+  test.equal((await run('runs', [], 'status')).kind, 'running')
+  test.equal((await run('not', [], 'status')).kind, 'stopped')
+  test.equal((await run('silent', [], 'status')).kind, 'stopped')
+  test.match(await run('odd', [], 'status'), { kind: 'stopped', said: ['is stopped', 'it is running on stderr', /ambiguous/] })
+  test.equal((await run('ocf', [], 'status')).kind, 'unknown')
+  test.match(await run('killed', [], 'status'), { kind: 'unknown', signal: 'SIGKILL', exitCode: null })
+})
+
+t.test('runner: status of an own script -> exit code 0, 3, 4 whatever the words', async test => {
+  const { run, runner } = bench(test, { own: { mine: 'echo running; exit "$1"' }, foreign: { theirs: '' } })
+  test.equal((await run('mine', ['0'], 'status')).kind, 'running')
+  test.equal((await run('mine', ['3'], 'status')).kind, 'stopped')
+  test.equal((await run('mine', ['4'], 'status')).kind, 'unknown')
+  test.equal((await run('mine', ['1'], 'status')).kind, 'unknown')
+  const spec = (type: string) => ({ word: type, type, args: [], position: { file: '', line: 1, column: 1 } })
+  test.ok(runner.isOwnScript(spec('mine')))
+  test.notOk(runner.isOwnScript(spec('theirs')))
+  test.notOk(runner.isOwnScript(spec('nobody')))
+})
+
+t.test('runner: missing, not executable, a path, no interpreter -> said plainly, never thrown', async test => {
+  const { run, folder } = bench(test, { foreign: { plain: 'echo x', 'bad-interpreter': '' } })
+  writeFileSync(join(folder, 'foreign', 'bad-interpreter'), '#!/no/such/interpreter\n')
+  test.match(await run('nobody', [], 'start'), { kind: 'not-installed', said: [/no executable script "nobody"/] })
+  test.equal((await run('plain', [], 'start')).kind, 'not-installed')
+  test.equal((await run('../foreign/plain', [], 'start')).kind, 'not-installed')
+  const failed = await run('bad-interpreter', [], 'start')
+  test.match(failed, { kind: 'failed', exitCode: null })
+  test.ok(failed.said.length > 0)
+})
+
+t.test('runner: unusual names and arguments -> reach the script as they are', async test => {
+  const { run } = bench(test, { foreign: { 'a name; with $(odd) *things': 'for a; do printf "<%s>" "$a"; done' } })
+  const outcome = await run('a name; with $(odd) *things', ['$HOME', '*', '', 'a\nb', '--', "'"], 'start')
+  test.equal(outcome.kind, 'ok')
+  test.equal(outcome.said.join('|'), "<$HOME><*><><a|b><--><'><start>")
+})
+
+t.test('runner: environment -> fixed, with the limit, nothing inherited; LSB scripts keep systemctl out', async test => {
+  process.env['AGENT_TEST_LEAK'] = 'yes'
+  const { run } = bench(test, { foreign: { env: 'env | sort; pwd' }, lsb: { service: 'env | grep SYSTEMCTL' } })
+  const said = (await run('env', [], 'start', { timeoutMs: 4000 })).said
+  test.notOk(said.some(line => line.startsWith('AGENT_TEST_LEAK')))
+  test.ok(said.includes('LC_ALL=C'))
+  test.ok(said.includes('/'), 'the working directory is /')
+  const limit = Number(said.find(line => line.startsWith('HA_OP_TIMEOUT_MS='))?.split('=')[1])
+  test.ok(limit > 3000 && limit <= 4000)
+  test.equal((await run('service', [], 'start')).said.length, 2)
+})
+
+t.test('runner: more operations than slots -> wait in line, and the limit counts', async test => {
+  const { run } = bench(test, { foreign: { slow: 'sleep 0.3', quick: ':' } }, { childrenMax: 1 })
+  const [first, second, third] = await Promise.all([run('slow', [], 'start'), run('quick', [], 'start', { timeoutMs: 100 }), run('quick', [], 'start')])
+  test.equal(first.kind, 'ok')
+  test.equal(second.kind, 'timed-out')
+  test.match(second.said[0], /never begun/)
+  test.equal(third.kind, 'ok')
+  test.ok(third.durationMs >= 250)
+  test.equal((await run('quick', [], 'stop')).kind, 'ok', 'the slot was given back')
+})
+
+t.test('runner: announce -> our IPaddr2 for address types, nothing for others', async test => {
+  const { run } = bench(test, { own: { IPaddr2: 'echo "own $*"' }, foreign: { IPaddr2: 'echo foreign; exit 1', IPaddr: 'exit 1', Other: 'exit 1' } })
+  test.match(await run('IPaddr2', ['10.0.0.5/24'], 'announce'), { kind: 'ok', said: ['own 10.0.0.5/24 announce'] })
+  test.match(await run('IPaddr', ['10.0.0.5'], 'announce'), { kind: 'ok', said: ['own 10.0.0.5 announce'] })
+  test.match(await run('Other', [], 'announce'), { kind: 'ok', said: [] })
+})
+
+t.test('runner: cost beside the script -> small', async test => {
+  const { run } = bench(test, { own: { nothing: ':' } })
+  const times: number[] = []
+  for (let i = 0; i < 15; i++) times.push((await run('nothing', [], 'start')).durationMs)
+  times.sort((a, b) => a - b)
+  test.comment(`median ${times[7]?.toFixed(1)} ms, best ${times[0]?.toFixed(1)} ms`)
+  test.ok((times[7] ?? 0) < 100)
+})
+
+async function until(condition: () => boolean): Promise<void> {
+  const end = performance.now() + 5000
+  while (!condition()) {
+    if (performance.now() > end) throw new Error('the condition did not come true within 5 s')
+    await new Promise(resolve => setImmediate(resolve))
+  }
+}
