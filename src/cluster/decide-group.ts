@@ -1,0 +1,203 @@
+/**
+ * Decides, for one group, what this node does next: claim, withdraw, start, stop, or nothing. Level-triggered: it looks
+ * at both nodes' latest words and at nothing else, so a lost datagram only delays it.
+ *
+ * The rule that keeps two nodes off one group is a handshake after Dekker: a node starts only from `claimed`, and only
+ * when it holds a datagram that the peer sent *after hearing that claim* and in which the peer shows the group released.
+ * If both claim, each must see the other released after its own claim; both cannot. The placement, equal on both nodes,
+ * says who withdraws.
+ *
+ * Invariants
+ *  1. Never started beside a living peer without its acknowledgement; never while the peer shows anything but released.
+ *  2. Never started after a peer's silence when the peer last showed it blocked, unless an operator gave his word.
+ *  3. Of two holders exactly one yields: the placement's, or the one that hears the other when hearing is one-way.
+ *
+ * Not here: whether the peer is alive (membership/), the order of scripts (resource/group-machine.ts).
+ */
+
+import { isDeaf, isTwoWay } from '../membership/peer.js'
+import { beginStart, beginStop, clearFailure } from '../resource/group-machine.js'
+import { isHeld, isReleased, type GroupView } from '../resource/ownership.js'
+import { placement, survivorOf, type Placement, type PlacementRules, type Standing } from '../resource/placement.js'
+import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type Turn } from './turn.js'
+import type { GroupState } from './types.js'
+
+/** What is known about the peer's part in one group, worked out once per decision. */
+interface Situation {
+  readonly theirs: GroupView | null
+  readonly isPeerAlive: boolean
+  /** Alive, one of ours, and it has heard this life of ours. */
+  readonly isTalking: boolean
+  readonly agrees: boolean
+  readonly rules: PlacementRules
+  readonly mine: Standing
+  readonly other: Standing
+}
+
+export function decideGroup(turn: Turn, index: number): void {
+  retryFailure(turn, index)
+  const { group } = groupAt(turn, index)
+  switch (shownState(group)) {
+    case 'unknown':
+    case 'stopping':
+    case 'failed':
+    case 'blocked':
+      return
+    case 'starting':
+    case 'running':
+      return decideHeld(turn, index)
+    case 'stopped':
+    case 'claimed':
+      return decideReleased(turn, index)
+  }
+}
+
+/** Where the group should be, and why; for decisions and for the operator. */
+export function wish(turn: Turn, index: number): Placement {
+  const { rules, mine, other } = situation(turn, index)
+  return placement(rules, mine, other)
+}
+
+function situation(turn: Turn, index: number): Situation {
+  const { state, settings } = turn
+  const { group, setup } = groupAt(turn, index)
+  const { peer } = state
+  const theirs = peerGroup(state, setup.id)
+  const isPeerAlive = peer.standing.kind === 'alive'
+  const isTalking = isPeerAlive && peer.implementation === 'own' && isTwoWay(peer, settings.self.generation)
+  const agrees = theirs !== null && theirs.digest === setup.digest
+  const shown = shownState(group)
+  const phase = peer.view?.phase
+  return {
+    theirs,
+    isPeerAlive,
+    isTalking,
+    agrees,
+    rules: { home: setup.home, autoFailback: settings.autoFailback !== 'off' },
+    mine: {
+      name: settings.self.name,
+      isEligible: state.phase === 'active' && shown !== 'unknown' && shown !== 'failed' && shown !== 'blocked',
+      isHolding: isHeld(shown),
+      epoch: group.epoch,
+      avoid: group.avoid,
+      wanted: group.wantedUntil !== null
+    },
+    other: {
+      name: settings.peerName,
+      isEligible:
+        isTalking && agrees && phase === 'active' && theirs.state !== 'unknown' && theirs.state !== 'failed' && theirs.state !== 'blocked',
+      isHolding: isPeerAlive && theirs !== null && isHeld(theirs.state),
+      epoch: theirs?.epoch ?? 0,
+      avoid: theirs?.avoid === true,
+      wanted: isTalking && theirs?.wanted === true
+    }
+  }
+}
+
+/** A failed group with nowhere else to go is tried here again, at growing intervals. */
+function retryFailure(turn: Turn, index: number): void {
+  const { group, setup } = groupAt(turn, index)
+  const { run } = group.machine
+  if (run.kind !== 'failed' || turn.now < run.retryAt || turn.state.phase !== 'active') return
+  const { other, isPeerAlive } = situation(turn, index)
+  if (isPeerAlive && (other.isHolding || other.isEligible)) return
+  note(turn, 'info', `Resource group ${setup.key}: no other node can run it; trying again here`)
+  changeGroup(turn, index, { machine: clearFailure(group.machine), reason: 'tried again after a failure' })
+}
+
+function decideHeld(turn: Turn, index: number): void {
+  const { state, settings } = turn
+  const { group } = groupAt(turn, index)
+  const now = situation(turn, index)
+  const peerName = settings.peerName
+  if (state.phase === 'leaving') return stop(turn, index, 'this node is being stopped')
+  if (!now.isPeerAlive) return
+  if (state.peer.implementation === 'linux-ha') {
+    return stop(turn, index, `${peerName} runs Linux-HA Heartbeat, with which resources are not shared`)
+  }
+  if (now.other.isHolding) {
+    if (!group.isContested) {
+      changeGroup(turn, index, { isContested: true })
+      note(turn, 'error', `Both machines own our resources! ${peerName} also shows ${groupAt(turn, index).setup.key} ${now.theirs?.state ?? ''}`)
+    }
+    if (survivorOf(now.rules, now.mine, now.other).name !== settings.self.name) {
+      return stop(turn, index, `${peerName} started it later and keeps it`)
+    }
+  } else if (group.isContested && now.theirs !== null && isReleased(now.theirs.state) && shownState(group) === 'running') {
+    changeGroup(turn, index, { isContested: false })
+    note(turn, 'info', `${peerName} has released ${groupAt(turn, index).setup.key}; announcing its addresses again`)
+    turn.effects.push({ kind: 'announce', group: index })
+  }
+  if (isDeaf(state.peer, settings.timing, turn.now) && now.theirs !== null && (now.other.isHolding || now.theirs.state === 'claimed')) {
+    return stop(turn, index, `${peerName} takes it and does not hear us; the node that hears both yields`)
+  }
+  if (now.other.isEligible && !now.other.isHolding) {
+    const { node, reason } = placement(now.rules, now.mine, now.other)
+    if (node === peerName) stop(turn, index, reason, { avoid: group.avoid || now.other.wanted })
+  }
+}
+
+function decideReleased(turn: Turn, index: number): void {
+  const { state, settings } = turn
+  const { group, setup } = groupAt(turn, index)
+  const now = situation(turn, index)
+  const target = placement(now.rules, now.mine, now.other)
+  const refusal = refusalToClaim(turn, now, group, target)
+  if (refusal !== null) {
+    if (group.claim !== null) note(turn, 'info', `Withdrawing the claim on ${setup.key}: ${refusal}`)
+    changeGroup(turn, index, { claim: null, reason: refusal })
+    return
+  }
+  if (group.claim === null) changeGroup(turn, index, { claim: { sequence: null }, reason: target.reason })
+  const claim = groupAt(turn, index).group.claim
+  if (claim === null || !mayStart(turn, now, group, claim)) return
+  if (state.peer.standing.kind === 'dead') {
+    const held = now.theirs !== null && !isReleased(now.theirs.state)
+    if (held) {
+      note(turn, 'info', `Resources being acquired from ${settings.peerName}.`)
+      note(turn, 'warn', `No STONITH device configured. Taking over ${setup.key} without proof that ${settings.peerName} is off; shared disks are not protected.`)
+    }
+  }
+  const epoch = Math.max(group.epoch, now.theirs?.epoch ?? 0) + 1
+  applyGroupStep(turn, index, beginStart(setup, group.machine), { claim: null, epoch, avoid: false, isContested: false, reason: target.reason })
+}
+
+/** Why this node must not even claim the group, or null when it may. */
+function refusalToClaim(turn: Turn, now: Situation, group: GroupState, target: Placement): string | null {
+  const { state, settings } = turn
+  const peerName = settings.peerName
+  if (state.phase !== 'active') return state.phase === 'leaving' ? 'this node is being stopped' : 'this node is still looking around'
+  if (target.node !== settings.self.name) return target.node === null ? target.reason : `it belongs on ${target.node}: ${target.reason}`
+  const isBlockedThere = now.theirs?.state === 'blocked' && !group.isForced
+  if (isBlockedThere) return `blocked on ${peerName}: its stop failed there and it may still run`
+  if (!now.isPeerAlive) return null
+  if (state.peer.implementation === 'linux-ha') return `${peerName} runs Linux-HA Heartbeat, with which resources are not shared`
+  if (!now.isTalking) return `${peerName} is heard but does not hear us yet`
+  if (!now.agrees || now.theirs === null) return `its line in haresources differs on ${peerName}`
+  const phase = state.peer.view?.phase
+  if (phase === 'probing' || phase === 'joining' || now.theirs.state === 'unknown') return `${peerName} is still looking around`
+  if (isHeld(now.theirs.state)) return `${peerName} has not released it yet`
+  return null
+}
+
+function mayStart(turn: Turn, now: Situation, group: GroupState, claim: { readonly sequence: number | null }): boolean {
+  const { state, settings } = turn
+  switch (state.peer.standing.kind) {
+    case 'unheard':
+      return false
+    case 'dead':
+      return true // refusalToClaim has already excluded a blocked group
+    case 'left':
+      return now.theirs === null || isReleased(now.theirs.state) || group.isForced
+    case 'alive': {
+      const acknowledged = state.peer.view?.acknowledged
+      if (acknowledged?.generation !== settings.self.generation || claim.sequence === null || acknowledged.sequence < claim.sequence) return false
+      return now.theirs !== null && (isReleased(now.theirs.state) || group.isForced)
+    }
+  }
+}
+
+function stop(turn: Turn, index: number, reason: string, change: Partial<GroupState> = {}): void {
+  const { group, setup } = groupAt(turn, index)
+  applyGroupStep(turn, index, beginStop(setup, group.machine, 'stopped', reason), { ...change, reason })
+}

@@ -1,0 +1,318 @@
+/**
+ * The cluster core: one function from state and event to state and effects. The same code runs in the daemon, in the
+ * simulator, and in tests.
+ *
+ * Each event first records what happened; then `settle` looks at the whole state and decides what follows from it:
+ * who is alive, which groups to claim, start or stop, what to tell the peer. Nothing is decided anywhere else, so the
+ * order in which facts arrive does not matter, only the facts.
+ *
+ * Invariants between the deciders
+ *  1. Every change of what this node shows is sent at once, and otherwise a status goes out every keepalive.
+ *  2. A claim becomes known with the sequence of the first datagram that carries it, never before.
+ *  3. After a stall longer than the peer's patience the addresses go first, before any datagram is looked at.
+ *  4. Every wait has a deadline in `nextDeadline`.
+ */
+
+import { unreachable } from '../base/invariant.js'
+import { after, millis, type Instant } from '../base/units.js'
+import { deathAt, forgive, hear, isTwoWay, judge, unheardPeer } from '../membership/peer.js'
+import { hearOn, judgeLink, linkDeathAt, silentLink } from '../membership/links.js'
+import { beginProbe, beginStop, deadlineOf, onOutcome, onTime, stateOf } from '../resource/group-machine.js'
+import { isHeld, type GroupView, type NodeView } from '../resource/ownership.js'
+import type { Heard } from '../wire/status.js'
+import { decideGroup } from './decide-group.js'
+import { noteDifferences } from './differences.js'
+import { onLinuxHa } from './linux-ha.js'
+import { onAsked, settleMoves } from './operator.js'
+import { countRefused, reportRefused, refusalReportAt } from './refusals.js'
+import { applyGroupStep, groupAt, note, shownState, type Turn } from './turn.js'
+import type { ClusterEffect, ClusterEvent, ClusterSettings, ClusterState, GroupState } from './types.js'
+
+export interface ClusterStep {
+  readonly state: ClusterState
+  readonly effects: readonly ClusterEffect[]
+}
+
+/** Farewells are repeated so that one lost datagram does not cost the peer a deadtime. */
+const farewellsMax = 3
+const farewellSpacing = millis(15)
+
+export function initialState(settings: ClusterSettings, now: Instant): ClusterState {
+  const group = (id: string): GroupState => ({
+    machine: { run: { kind: 'probing', index: 0, seen: [] }, attempt: 0, failures: 0 },
+    claim: null,
+    epoch: settings.heldEpochs.get(id) ?? 0,
+    avoid: false,
+    wantedUntil: null,
+    isForced: false,
+    isContested: false,
+    reason: 'looking whether it runs here'
+  })
+  return {
+    phase: 'probing',
+    startedAt: now,
+    sequence: 0,
+    peer: unheardPeer(settings.peerName, settings.rememberedPeerGeneration),
+    links: settings.links.map(link => silentLink(link.name, link.description)),
+    groups: settings.groups.map(setup => group(setup.id)),
+    sentAt: null,
+    sentText: '',
+    isReplyDue: true,
+    moves: [],
+    stopRequests: [],
+    farewells: 0,
+    isSettledOnce: false,
+    differences: '',
+    stalls: { count: 0, longestMs: 0 },
+    refusals: new Map(),
+    accepted: 0
+  }
+}
+
+export function step(state: ClusterState, event: ClusterEvent, settings: ClusterSettings): ClusterStep {
+  const turn: Turn = { state, effects: [], now: event.now, settings }
+  record(turn, event)
+  settle(turn)
+  return { state: turn.state, effects: turn.effects }
+}
+
+function record(turn: Turn, event: ClusterEvent): void {
+  switch (event.kind) {
+    case 'begin':
+      note(turn, 'info', `Local status now set to: 'up'`)
+      for (const [index, setup] of turn.settings.groups.entries()) applyGroupStep(turn, index, beginProbe(setup))
+      return
+    case 'heard':
+      return onHeard(turn, event.link, event.heard)
+    case 'refused':
+      return countRefused(turn, event.reason, event.from)
+    case 'tick':
+      return
+    case 'woke':
+      return onWoke(turn, event.stallMs)
+    case 'operated': {
+      const { group, setup } = groupAt(turn, event.group)
+      return applyGroupStep(turn, event.group, onOutcome(setup, group.machine, event.attempt, event.outcome, turn.now))
+    }
+    case 'medium': {
+      const links = turn.state.links.map((link, at) => (at === event.link ? { ...link, trouble: event.trouble } : link))
+      turn.state = { ...turn.state, links }
+      return
+    }
+    case 'port-unreachable':
+      return countRefused(turn, 'port-unreachable', turn.settings.peerName)
+    case 'asked':
+      return onAsked(turn, event.id, event.request)
+    default:
+      return unreachable(event)
+  }
+}
+
+function onHeard(turn: Turn, linkIndex: number, heard: Heard): void {
+  const { settings, now } = turn
+  if (heard.source === settings.self.name) {
+    // Our own broadcast comes back to us; anything else under our name is another machine.
+    if (heard.generation !== settings.self.generation || (heard.sequence ?? 0) > turn.state.sequence) countRefused(turn, 'own-name-from-elsewhere', heard.source)
+    return
+  }
+  if (heard.source !== settings.peerName) return countRefused(turn, 'unknown-node', heard.source)
+  const isForUs = heard.destination === null || heard.destination === settings.self.name
+  if (heard.sequence === null) {
+    if (isForUs) onLinuxHa(turn, heard)
+    return
+  }
+  const before = turn.state.peer
+  const message = {
+    generation: heard.generation,
+    sequence: heard.sequence,
+    uuid: heard.uuid,
+    status: heard.type === 'status' && heard.statusText !== null ? { text: heard.statusText, deadtimeMs: heard.deadtimeMs, view: heard.view } : null
+  }
+  const step = hear(before, message, { now, timing: settings.timing, ownGeneration: settings.self.generation })
+  if (step.hearing === 'old-generation' || step.hearing === 'replay') return countRefused(turn, step.hearing, heard.source)
+  const link = turn.state.links[linkIndex]
+  if (link !== undefined) {
+    const heardOn = hearOn(link, settings.peerName, { generation: heard.generation, sequence: heard.sequence, now })
+    turn.state = { ...turn.state, links: turn.state.links.map((one, at) => (at === linkIndex ? heardOn.link : one)) }
+    turn.effects.push(...heardOn.notes.map(one => ({ kind: 'note', ...one }) as const))
+  }
+  if (step.hearing === 'duplicate') return
+  turn.effects.push(...step.notes.map(one => ({ kind: 'note', ...one }) as const))
+  turn.state = { ...turn.state, peer: step.peer, accepted: turn.state.accepted + 1 }
+  if (step.hearing === 'newest' && message.status !== null) onPeerStatus(turn, before)
+  if (isForUs && step.peer.implementation !== 'own') onLinuxHa(turn, heard)
+}
+
+/** What a new word of the peer calls for at once: an answer, and things worth keeping or telling. */
+function onPeerStatus(turn: Turn, before: ClusterState['peer']): void {
+  const { peer } = turn.state
+  if (peer.generation !== before.generation) remember(turn)
+  if (peer.standing.kind === 'left' && before.standing.kind !== 'left') note(turn, 'info', `Received shutdown notice from '${peer.name}'.`)
+  // An acknowledgement is awaited there when its vector changed; do not let it wait for our next keepalive.
+  const hasNews = visibleText(peer.view) !== visibleText(before.view) || before.standing.kind !== 'alive'
+  if (hasNews && peer.implementation === 'own' && peer.standing.kind === 'alive') turn.state = { ...turn.state, isReplyDue: true }
+}
+
+function onWoke(turn: Turn, stallMs: ReturnType<typeof millis>): void {
+  const { state, settings, now } = turn
+  const { timing } = settings
+  const { kind } = state.peer.standing
+  const patience = kind === 'alive' ? timing.deadtimeMs : timing.initdeadMs
+  const stalls = { count: state.stalls.count + 1, longestMs: Math.max(state.stalls.longestMs, stallMs) }
+  turn.state = { ...state, stalls, peer: forgive(state.peer, stallMs, now) }
+  const held = state.groups.flatMap((group, index) => (isHeld(stateOf(group.machine.run)) ? [index] : []))
+  if (stallMs < patience || held.length === 0) {
+    note(turn, 'warn', `This node stood still for ${Math.round(stallMs)} ms; that time is not held against ${settings.peerName}`)
+    return
+  }
+  turn.effects.push({ kind: 'drop-addresses', groups: held })
+  const reason = `this node stood still for ${Math.round(stallMs)} ms, longer than ${settings.peerName} waits (${patience} ms)`
+  note(turn, 'crit', `${reason}: releasing everything before looking around`)
+  for (const index of held) {
+    const { group, setup } = groupAt(turn, index)
+    applyGroupStep(turn, index, beginStop(setup, group.machine, 'stopped', reason), { reason })
+  }
+}
+
+/** Draws every conclusion from the state as it is now. */
+function settle(turn: Turn): void {
+  judgeLiving(turn)
+  for (const [index, setup] of turn.settings.groups.entries()) {
+    applyGroupStep(turn, index, onTime(setup, groupAt(turn, index).group.machine, turn.now))
+  }
+  settlePhase(turn)
+  const held = heldText(turn)
+  for (const index of turn.settings.groups.keys()) decideGroup(turn, index)
+  if (heldText(turn) !== held) remember(turn)
+  noteDifferences(turn)
+  settleMoves(turn)
+  noteSettled(turn)
+  settleLeaving(turn)
+  reportRefused(turn)
+  sendIfDue(turn)
+}
+
+function judgeLiving(turn: Turn): void {
+  const { settings, now } = turn
+  const judged = judge(turn.state.peer, settings.timing, { startedAt: turn.state.startedAt, now })
+  const links = turn.state.links.map(link => judgeLink(link, settings.peerName, settings.timing.deadtimeMs, now))
+  turn.state = { ...turn.state, peer: judged.peer, links: links.map(one => one.link) }
+  turn.effects.push(...[...links.flatMap(one => one.notes), ...judged.notes].map(one => ({ kind: 'note', ...one }) as const))
+}
+
+function settlePhase(turn: Turn): void {
+  const { state, settings } = turn
+  if (state.phase === 'probing' && state.groups.every(group => group.machine.run.kind !== 'probing')) {
+    turn.state = { ...turn.state, phase: 'joining' }
+  }
+  if (turn.state.phase !== 'joining') return
+  const { peer } = state
+  const isKnown =
+    peer.standing.kind === 'dead' ||
+    peer.standing.kind === 'left' ||
+    (peer.standing.kind === 'alive' && (peer.implementation === 'linux-ha' || isTwoWay(peer, settings.self.generation)))
+  if (!isKnown && turn.now < after(state.startedAt, settings.timing.initdeadMs)) return
+  turn.state = { ...turn.state, phase: 'active' }
+  note(turn, 'info', `Local status now set to: 'active'`)
+}
+
+function noteSettled(turn: Turn): void {
+  const { state } = turn
+  if (state.isSettledOnce || state.phase !== 'active') return
+  const isMoving = state.groups.some(group => ['unknown', 'claimed', 'starting', 'stopping'].includes(shownState(group)))
+  if (isMoving) return
+  turn.state = { ...state, isSettledOnce: true }
+  note(turn, 'info', `Initial resource acquisition complete (T_RESOURCES)`)
+}
+
+function settleLeaving(turn: Turn): void {
+  const { state } = turn
+  if (state.phase === 'leaving' && state.groups.every(group => ['stopped', 'failed', 'blocked'].includes(shownState(group)))) {
+    note(turn, 'info', 'All HA resources relinquished.')
+    turn.state = { ...state, phase: 'left' }
+    return
+  }
+  if (state.phase !== 'left' || state.farewells < farewellsMax) return
+  const blocked = turn.settings.groups.filter((_, index) => groupAt(turn, index).group.machine.run.kind === 'blocked')
+  for (const id of state.stopRequests) {
+    const isClean = blocked.length === 0
+    const text = isClean ? 'everything is released' : `stopped, but may still run here: ${blocked.map(one => one.key).join(', ')}`
+    turn.effects.push({ kind: 'answer', id, ok: isClean, code: isClean ? null : 'HA_STOP_INCOMPLETE', text })
+  }
+  turn.state = { ...state, stopRequests: [] }
+  turn.effects.push({ kind: 'exit', isClean: blocked.length === 0 })
+}
+
+/** Sends the status when something changed, when an answer is awaited, or when a keepalive has passed. */
+function sendIfDue(turn: Turn): void {
+  const { state, settings, now } = turn
+  if (state.phase === 'left' && state.farewells >= farewellsMax) return
+  const view = currentView(turn)
+  const text = visibleText(view)
+  const dueAt = nextSendAt(state, settings)
+  if (text === state.sentText && !state.isReplyDue && now < dueAt) return
+  const sequence = state.sequence + 1
+  const groups = state.groups.map(group => (group.claim !== null && group.claim.sequence === null ? { ...group, claim: { sequence } } : group))
+  const farewells = state.phase === 'left' ? state.farewells + 1 : 0
+  turn.state = { ...state, groups, sequence, sentAt: now, sentText: text, isReplyDue: false, farewells }
+  const status = state.phase === 'left' ? 'dead' : state.phase === 'probing' || state.phase === 'joining' ? 'up' : 'active'
+  turn.effects.push({ kind: 'send-status', sequence, status, view })
+}
+
+function nextSendAt(state: ClusterState, settings: ClusterSettings): Instant {
+  if (state.sentAt === null) return state.startedAt
+  return after(state.sentAt, state.phase === 'left' ? farewellSpacing : settings.timing.keepaliveMs)
+}
+
+function currentView(turn: Turn): NodeView {
+  const { state, settings } = turn
+  const { peer } = state
+  const groups = settings.groups.map((setup, index): GroupView => {
+    const { group } = groupAt(turn, index)
+    return { id: setup.id, digest: setup.digest, state: shownState(group), epoch: group.epoch, avoid: group.avoid, wanted: group.wantedUntil !== null }
+  })
+  const acknowledged = peer.generation === null || peer.window.newest === 0 ? null : { generation: peer.generation, sequence: peer.window.newest }
+  return { phase: state.phase, acknowledged, hearsPeer: peer.standing.kind === 'alive', groups }
+}
+
+/** The part of a view whose change is told at once: all but the running acknowledgement. */
+function visibleText(view: NodeView | null): string {
+  if (view === null) return ''
+  const groups = view.groups.map(group => `${group.id}${group.digest}${group.state}${group.epoch}${String(group.avoid)}${String(group.wanted)}`)
+  return [view.phase, view.acknowledged?.generation ?? '-', String(view.hearsPeer), ...groups].join(' ')
+}
+
+const heldText = (turn: Turn): string =>
+  turn.state.groups.map(group => (isHeld(stateOf(group.machine.run)) ? group.epoch : '-')).join(' ')
+
+function remember(turn: Turn): void {
+  const held = turn.settings.groups.flatMap((setup, index) => {
+    const { group } = groupAt(turn, index)
+    return isHeld(stateOf(group.machine.run)) ? [{ id: setup.id, epoch: group.epoch }] : []
+  })
+  turn.effects.push({ kind: 'remember', peerGeneration: turn.state.peer.generation, held })
+}
+
+/** When `step` must be called with a tick if nothing happens before. Never null: a living daemon always sends again. */
+export function nextDeadline(state: ClusterState, settings: ClusterSettings): Instant {
+  const { timing } = settings
+  const due: (Instant | null)[] = [
+    nextSendAt(state, settings),
+    deathAt(state.peer, timing, state.startedAt),
+    state.phase === 'joining' ? after(state.startedAt, timing.initdeadMs) : null,
+    refusalReportAt(state),
+    ...state.links.map(link => linkDeathAt(link, timing.deadtimeMs)),
+    ...state.groups.flatMap(group => [deadlineOf(group.machine), group.wantedUntil]),
+    ...state.moves.map(move => move.deadline)
+  ]
+  return due.reduce<Instant>((first, one) => (one !== null && one < first ? one : first), nextSendAt(state, settings))
+}
+
+/** One line: phase, peer, groups; printed by logs, transcripts and failing simulations. */
+export function describe(state: ClusterState, settings: ClusterSettings): string {
+  const groups = settings.groups.map((setup, index) => {
+    const group = state.groups[index]
+    return `${setup.key}=${group === undefined ? '?' : `${shownState(group)}@${group.epoch}`}`
+  })
+  return `${settings.self.name} ${state.phase} peer=${state.peer.standing.kind} ${groups.join(' ')}`
+}

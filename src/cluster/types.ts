@@ -1,0 +1,144 @@
+/**
+ * The cluster core's contract: one state, events in, effects out. `step` (step.ts) is the only way from one state to the
+ * next; whoever runs it performs the effects in order and posts their outcomes as events (style B3).
+ */
+
+import type { Instant, Millis } from '../base/units.js'
+import type { LinkState } from '../membership/links.js'
+import type { PeerState, Timing } from '../membership/peer.js'
+import type { GroupMachine, GroupOperation, GroupSetup, NoteLevel, OperationOutcome } from '../resource/group-machine.js'
+import type { NodePhase, NodeView } from '../resource/ownership.js'
+import type { Heard } from '../wire/status.js'
+import type { Field } from '../wire/message.js'
+
+export interface GroupSettings extends GroupSetup {
+  readonly id: string
+  readonly digest: string
+}
+
+/** What is fixed for one life of the daemon. */
+export interface ClusterSettings {
+  readonly self: { readonly name: string; readonly generation: number }
+  readonly peerName: string
+  readonly timing: Timing
+  readonly autoFailback: 'on' | 'off' | 'legacy'
+  readonly groups: readonly GroupSettings[]
+  readonly links: readonly { readonly name: string; readonly description: string }[]
+  /** The peer's largest generation known from earlier lives, so that its recorded datagrams stay refused. */
+  readonly rememberedPeerGeneration: number | null
+  /** Epochs of groups held when an earlier life ended, by group id; for groups found running. */
+  readonly heldEpochs: ReadonlyMap<string, number>
+  /** How long an operator's move may take before it is answered with "not yet". */
+  readonly moveTimeoutMs: Millis
+}
+
+export interface Claim {
+  /** Sequence of the first datagram that carries the claim; null until it was sent. */
+  readonly sequence: number | null
+}
+
+export interface GroupState {
+  readonly machine: GroupMachine
+  readonly claim: Claim | null
+  readonly epoch: number
+  readonly avoid: boolean
+  /** An operator asked for it here, until then. */
+  readonly wantedUntil: Instant | null
+  /** An operator gave his word that the peer does not run it. */
+  readonly isForced: boolean
+  /** Both nodes held it; the one that keeps it announces its addresses again once the other let go. */
+  readonly isContested: boolean
+  /** Why the group is in this state: one sentence. */
+  readonly reason: string
+}
+
+/** A standby or takeover that an operator waits for. */
+export interface PendingMove {
+  readonly id: number
+  readonly kind: 'standby' | 'takeover'
+  readonly groups: readonly number[]
+  readonly deadline: Instant
+  /** Groups that have left their old node; one that is back there has failed to move. */
+  readonly released: readonly number[]
+}
+
+export interface ClusterState {
+  readonly phase: NodePhase
+  readonly startedAt: Instant
+  /** Sequence of the last message sent in this life. */
+  readonly sequence: number
+  readonly peer: PeerState
+  readonly links: readonly LinkState[]
+  readonly groups: readonly GroupState[]
+  readonly sentAt: Instant | null
+  /** What the last datagram said; another text now means: tell it at once. */
+  readonly sentText: string
+  readonly isReplyDue: boolean
+  readonly moves: readonly PendingMove[]
+  /** Requests to stop, answered when everything is released. */
+  readonly stopRequests: readonly number[]
+  readonly farewells: number
+  readonly isSettledOnce: boolean
+  /** Groups known to differ from the peer's, as text, so that each change is said once. */
+  readonly differences: string
+  readonly stalls: { readonly count: number; readonly longestMs: number }
+  readonly refusals: ReadonlyMap<string, Refused>
+  readonly accepted: number
+}
+
+export interface Refused {
+  readonly count: number
+  readonly unreported: number
+  readonly reportedAt: Instant
+}
+
+/** Which groups an operator means. */
+export type Scope =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'local' }
+  | { readonly kind: 'foreign' }
+  | { readonly kind: 'group'; readonly key: string }
+
+export type OperatorRequest =
+  | { readonly kind: 'standby'; readonly scope: Scope; readonly wait: boolean }
+  | { readonly kind: 'takeover'; readonly scope: Scope; readonly wait: boolean; readonly force: boolean }
+  | { readonly kind: 'cleanup'; readonly scope: Scope }
+  | { readonly kind: 'stop' }
+
+export type ClusterEvent =
+  /** The first event of a life: begins to look at every resource and to send. */
+  | { readonly kind: 'begin'; readonly now: Instant }
+  /** An authenticated message arrived on a link (index into settings.links). */
+  | { readonly kind: 'heard'; readonly now: Instant; readonly link: number; readonly heard: Heard }
+  /** A datagram was refused before it reached the core; `reason` is counted. */
+  | { readonly kind: 'refused'; readonly now: Instant; readonly reason: string; readonly from: string }
+  /** A deadline has come; all waiting datagrams have been posted before it. */
+  | { readonly kind: 'tick'; readonly now: Instant }
+  /** We did not run for `stallMs`; posted before anything that waited meanwhile. */
+  | { readonly kind: 'woke'; readonly now: Instant; readonly stallMs: Millis }
+  | { readonly kind: 'operated'; readonly now: Instant; readonly group: number; readonly attempt: number; readonly outcome: OperationOutcome }
+  | { readonly kind: 'medium'; readonly now: Instant; readonly link: number; readonly trouble: string | null }
+  /** The peer's host says that no heartbeat runs there. */
+  | { readonly kind: 'port-unreachable'; readonly now: Instant; readonly link: number }
+  | { readonly kind: 'asked'; readonly now: Instant; readonly id: number; readonly request: OperatorRequest }
+
+export type ClusterEffect =
+  /** Send our status on every link. The edge adds the time of day and signs. */
+  | { readonly kind: 'send-status'; readonly sequence: number; readonly status: 'up' | 'active' | 'dead'; readonly view: NodeView }
+  /** Send another message on every link; `sequence` null is one outside the sequence. For Linux-HA peers. */
+  | { readonly kind: 'send-fields'; readonly sequence: number | null; readonly fields: readonly Field[]; readonly destinationUuid: string | null }
+  /** Send datagrams again that a Linux-HA peer missed. */
+  | { readonly kind: 'resend'; readonly first: number; readonly last: number; readonly to: string }
+  | { readonly kind: 'operate'; readonly group: number; readonly index: number; readonly operation: GroupOperation; readonly attempt: number; readonly timeoutMs: Millis }
+  | { readonly kind: 'cancel'; readonly group: number; readonly attempt: number }
+  /** Take the addresses of these groups off this host now, before any other work. */
+  | { readonly kind: 'drop-addresses'; readonly groups: readonly number[] }
+  /** Tell the network again where this group's addresses live. */
+  | { readonly kind: 'announce'; readonly group: number }
+  | { readonly kind: 'note'; readonly level: NoteLevel; readonly text: string }
+  | { readonly kind: 'progress'; readonly id: number; readonly text: string }
+  | { readonly kind: 'answer'; readonly id: number; readonly ok: boolean; readonly code: 'HA_STANDBY_REFUSED' | 'HA_UNKNOWN_GROUP' | 'HA_STOP_INCOMPLETE' | null; readonly text: string }
+  /** Keep for the next life: the peer's generation, and the epochs of held groups. Nothing waits for it. */
+  | { readonly kind: 'remember'; readonly peerGeneration: number | null; readonly held: readonly { readonly id: string; readonly epoch: number }[] }
+  /** Everything is released (or blocked): end the daemon. */
+  | { readonly kind: 'exit'; readonly isClean: boolean }

@@ -1,0 +1,78 @@
+/**
+ * Decides which of two nodes should have a resource group. Both nodes compute the same answer from the same two views.
+ *
+ * Two people and one chair: who sits stays seated, unless they get up, or the house rule says whose chair it is; if both
+ * sit on it, the one who sat down last keeps it, since the other had been given up for dead.
+ *
+ * Rules, in this order
+ *  1. Both hold it (after a healed partition, or a stall): the larger epoch keeps it, that is, whoever started it last:
+ *     clients and storage followed that start. Equal epochs: the home node, then the name that sorts first.
+ *  2. One holds it and may keep it: it stays, unless the other asks for it (takeover), the holder was put on standby, or
+ *     auto_failback wants it home. It never leaves for a node that cannot take it.
+ *  3. Nobody holds it: a node that asks for it, then one not on standby, then the home node.
+ *
+ * The answer is a wish. Whether it may be acted upon (claim, acknowledgement, death) is decided in cluster/.
+ */
+
+export interface Standing {
+  readonly name: string
+  /** Alive, done with looking around, not leaving, and not failed or blocked for this group. */
+  readonly isEligible: boolean
+  /** Starting or running it. */
+  readonly isHolding: boolean
+  readonly epoch: number
+  readonly avoid: boolean
+  readonly wanted: boolean
+}
+
+export interface PlacementRules {
+  readonly home: string
+  readonly autoFailback: boolean
+}
+
+export interface Placement {
+  /** The node that should have the group, or null when none can. */
+  readonly node: string | null
+  /** Why: a sentence part for the log and the operator. */
+  readonly reason: string
+}
+
+export function placement(rules: PlacementRules, one: Standing, other: Standing): Placement {
+  if (one.isHolding && other.isHolding) return { node: survivorOf(rules, one, other).name, reason: 'both nodes hold it; the last to start it keeps it' }
+  if (one.isHolding) return placeHeld(rules, one, other)
+  if (other.isHolding) return placeHeld(rules, other, one)
+  const candidates = [one, other].filter(node => node.isEligible).sort((a, b) => rank(rules, b) - rank(rules, a) || compare(a.name, b.name))
+  const best = candidates[0]
+  if (best === undefined) return { node: null, reason: 'no node can run it now' }
+  if (best.wanted) return { node: best.name, reason: 'an operator asked for it there' }
+  if (best.name === rules.home) return { node: best.name, reason: 'it is the home node' }
+  return { node: best.name, reason: 'the home node cannot run it now' }
+}
+
+/** Of two holders, the one that keeps the group. */
+export function survivorOf(rules: PlacementRules, one: Standing, other: Standing): Standing {
+  if (one.epoch !== other.epoch) return one.epoch > other.epoch ? one : other
+  if (one.name === rules.home) return one
+  if (other.name === rules.home) return other
+  return compare(one.name, other.name) < 0 ? one : other
+}
+
+function placeHeld(rules: PlacementRules, holder: Standing, other: Standing): Placement {
+  if (!holder.isEligible) {
+    return other.isEligible
+      ? { node: other.name, reason: `${holder.name} gives it up` }
+      : { node: null, reason: `${holder.name} gives it up and no other node can run it` }
+  }
+  if (!other.isEligible) return { node: holder.name, reason: 'it runs there' }
+  if (other.wanted) return { node: other.name, reason: 'an operator asked for it there' }
+  if (holder.avoid) return { node: other.name, reason: `an operator put ${holder.name} on standby` }
+  if (rules.autoFailback && other.name === rules.home && !other.avoid) {
+    return { node: other.name, reason: 'auto_failback: its home node is back' }
+  }
+  return { node: holder.name, reason: 'it runs there' }
+}
+
+const rank = (rules: PlacementRules, node: Standing): number =>
+  (node.wanted ? 4 : 0) + (node.avoid ? 0 : 2) + (node.name === rules.home ? 1 : 0)
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
