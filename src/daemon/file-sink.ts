@@ -111,7 +111,7 @@ export class FileSink {
   }
 
   /** Writes what waits and closes, or gives up after `deadlineMs`. Never rejects. */
-  close(deadlineMs = 1_000): Promise<void> {
+  close(deadlineMs = 1_500): Promise<void> {
     return new Promise(resolve => {
       const settle = (): void => {
         deadline.cancel()

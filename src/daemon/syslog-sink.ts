@@ -50,7 +50,7 @@ export class SyslogSink {
   }
 
   /** Lets the logger send what it has, ends it, and waits at most `deadlineMs`. Never rejects. */
-  close(deadlineMs = 1_000): Promise<void> {
+  close(deadlineMs = 1_500): Promise<void> {
     this.#isClosed = true
     this.#restart?.cancel()
     const child = this.#child

@@ -113,13 +113,16 @@ t.test('logger: a directory in place of the file -> goes on, and closes in bound
 t.test('logger: read-only file system -> goes on', { skip: !mayMount() && 'mount is not permitted here' }, async t => {
   const directory = t.testdir({})
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'tmpfs', directory], { stdio: 'ignore' })
-  t.teardown(() => execFileSync('umount', [directory]))
-  const logfile = join(directory, 'ha-log')
-  const log = logger({ logfile })
-  log.info({}, 'kept until it can be written')
-  execFileSync('mount', ['-o', 'remount,rw', directory])
-  await until(() => read(logfile).includes('kept until'))
-  await log.close()
+  try {
+    const logfile = join(directory, 'ha-log')
+    const log = logger({ logfile })
+    log.info({}, 'kept until it can be written')
+    execFileSync('mount', ['-o', 'remount,rw', directory])
+    await until(() => read(logfile).includes('kept until'))
+    await log.close()
+  } finally {
+    execFileSync('umount', [directory]) // before the fixture is removed
+  }
 })
 
 t.test('logger: rotated and reopened -> later lines in the new file', async t => {
