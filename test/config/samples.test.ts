@@ -1,0 +1,20 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { formatDiagnostic, parseConfiguration } from '../../src/config/configuration.js'
+
+const sample = (name: string) => ({ file: `etc/${name}`, text: readFileSync(new URL(`../../etc/${name}`, import.meta.url), 'utf8') })
+
+t.test('samples: the files of etc/ -> a configuration without warnings', async t => {
+  const result = parseConfiguration(
+    { haCf: sample('ha.cf'), haresources: sample('haresources'), authkeys: { ...sample('authkeys'), mode: 0o600, ownerUid: 0 } },
+    { nodeName: 'ha1', uid: 0 }
+  )
+  t.strictSame(result.diagnostics.filter(found => found.severity !== 'info').map(formatDiagnostic), [])
+  t.equal(result.ok, true)
+  if (!result.ok) return
+  const { cf, groups, keys } = result.configuration
+  t.match(cf, { nodes: ['ha1', 'ha2'], keepaliveMs: 100, warntimeMs: 500, deadtimeMs: 1000, initdeadMs: 10_000, autoFailback: 'off' })
+  t.equal(cf.media.length, 3)
+  t.strictSame(groups.map(group => group.resources.map(resource => resource.type)), [['IPaddr', 'Filesystem', 'MailTo']])
+  t.equal(keys.active.method, 'sha256')
+})
