@@ -13,33 +13,33 @@ import { invariant } from '../base/invariant.js'
 import type { Field, Message } from './message.js'
 
 /** The first field of that name, of whatever type. */
-export function fieldOf(message: Message, name: string): Field | null {
+export function fieldOf(message: Message, name: string): Field | undefined {
   for (const field of message.fields) if (field.name === name) return field
-  return null
+  return undefined
 }
 
-/** The text of a string field, or null when there is none of that name and type. */
-export function textOf(message: Message, name: string): string | null {
+/** The text of a string field, or undefined when there is none of that name and type. */
+export function textOf(message: Message, name: string): string | undefined {
   const field = fieldOf(message, name)
-  return field === null || field.type !== 0 ? null : bufferOver(field.value).toString('utf8')
+  return field === undefined || field.type !== 0 ? undefined : bufferOver(field.value).toString('utf8')
 }
 
-/** The bytes of a binary field, or null. They are part of the datagram's buffer: copy them to keep them long. */
-export function bytesOf(message: Message, name: string): Uint8Array | null {
+/** The bytes of a binary field, or undefined. They are part of the datagram's buffer: copy them to keep them long. */
+export function bytesOf(message: Message, name: string): Uint8Array | undefined {
   const field = fieldOf(message, name)
-  return field === null || field.type !== 1 ? null : field.value
+  return field === undefined || field.type !== 1 ? undefined : field.value
 }
 
 /** A number written in hexadecimal (`seq`, `hg`, `ts`, `dt`, `ackseq`), or null when absent, malformed or above `max`. */
 export function hexNumberOf(message: Message, name: string, max: number = Number.MAX_SAFE_INTEGER): number | null {
   const text = textOf(message, name)
-  return text === null ? null : parseHexNumber(text, max)
+  return text === undefined ? null : parseHexNumber(text, max)
 }
 
 /** A number written in decimal (`protocol`, `ttl`, `isstable`), or null when absent, malformed or above `max`. */
 export function decimalNumberOf(message: Message, name: string, max: number = Number.MAX_SAFE_INTEGER): number | null {
   const text = textOf(message, name)
-  return text === null ? null : parseDecimalNumber(text, max)
+  return text === undefined ? null : parseDecimalNumber(text, max)
 }
 
 /** 1 to 16 hexadecimal digits, not above `max`; null otherwise. Negative numbers, signs and `0x` are refused. */
