@@ -1,0 +1,118 @@
+/**
+ * Runs the cluster core: one mailbox, one event at a time, one armed deadline.
+ *
+ * Two rules about time are kept here, because only the edge can keep them (style B8). A peer is judged only after all
+ * waiting datagrams were read: a deadline yields one turn of the event loop before its tick is posted. And when the
+ * deadline is found to be long past, this process did not run: the core hears of that first, as `woke`.
+ *
+ * Invariants
+ *  1. Effects never call `step`; what they cause comes back as events.
+ *  2. After `stop` no event is taken and no deadline is armed.
+ */
+
+import { invariant } from '../base/invariant.js'
+import { elapsed, instant, millis, type Instant } from '../base/units.js'
+import { describe, initialState, nextDeadline, step } from '../cluster/step.js'
+import type { ClusterEffect, ClusterEvent, ClusterSettings, ClusterState } from '../cluster/types.js'
+import type { Clock, Scheduled } from '../port/clock.js'
+
+/** Far more than one turn of the event loop can produce: 1,000 groups, each with an outcome. */
+const mailboxMax = 4096
+
+export interface ClusterRunnerOptions {
+  readonly clock: Clock
+  readonly settings: ClusterSettings
+  /** Begins an effect; its outcome comes back through `post`. Must not throw. */
+  perform(effect: ClusterEffect): void
+  /** Lets waiting datagrams be read before a tick: one turn of the event loop. */
+  yieldOnce(callback: () => void): void
+}
+
+export class ClusterRunner {
+  readonly #options: ClusterRunnerOptions
+  readonly #mailbox: ClusterEvent[] = []
+  /** Lateness that is ordinary scheduling rather than a stall. */
+  readonly #latenessMs: number
+  #state: ClusterState
+  #isRunning = false
+  #isStopped = false
+  #armed: Scheduled | null = null
+  #armedFor: Instant | null = null
+
+  constructor(options: ClusterRunnerOptions) {
+    this.#options = options
+    this.#state = initialState(options.settings, options.clock.monotonic())
+    this.#latenessMs = Math.max(5, Math.min(50, options.settings.timing.keepaliveMs / 2))
+  }
+
+  get state(): ClusterState {
+    return this.#state
+  }
+
+  begin(): void {
+    this.post({ kind: 'begin', now: this.#options.clock.monotonic() })
+  }
+
+  /** Takes one event. The caller stamps it with `clock.monotonic()`. */
+  post(event: ClusterEvent): void {
+    if (this.#isStopped) return
+    invariant(this.#mailbox.length < mailboxMax, 'producers are bounded before they post')
+    if (!this.#isRunning) this.#noticeStall(event.now)
+    this.#mailbox.push(event)
+    if (this.#isRunning) return // an effect is posting: the loop below will get to it
+    this.#isRunning = true
+    try {
+      for (let next = this.#mailbox.shift(); next !== undefined; next = this.#mailbox.shift()) {
+        const { state, effects } = step(this.#state, next, this.#options.settings)
+        this.#state = state
+        for (const effect of effects) this.#options.perform(effect)
+      }
+    } finally {
+      this.#isRunning = false
+    }
+    this.#arm()
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    this.#armed?.cancel()
+    this.#armed = null
+    this.#mailbox.length = 0
+  }
+
+  describe(): string {
+    return describe(this.#state, this.#options.settings)
+  }
+
+  #noticeStall(now: Instant): void {
+    if (this.#armedFor === null) return
+    const lateMs = elapsed(this.#armedFor, now)
+    if (lateMs <= this.#latenessMs) return
+    this.#armedFor = now // this stall is accounted for
+    this.#mailbox.push({ kind: 'woke', now, stallMs: millis(lateMs) })
+  }
+
+  #arm(): void {
+    if (this.#isStopped) return
+    const now = this.#options.clock.monotonic()
+    const due = nextDeadline(this.#state, this.#options.settings)
+    if (this.#armed !== null && this.#armedFor !== null && due >= this.#armedFor && this.#armedFor > now) return // an earlier wake-up is harmless
+    this.#armed?.cancel()
+    // A deadline that is past already is due now, not late: nobody slept through it.
+    this.#armedFor = instant(Math.max(due, now))
+    this.#armed = this.#options.clock.schedule(millis(Math.max(0, this.#armedFor - now)), () => this.#onDeadline())
+  }
+
+  #onDeadline(): void {
+    this.#armed = null
+    const { clock } = this.#options
+    const now = clock.monotonic()
+    if (this.#armedFor !== null && elapsed(this.#armedFor, now) > this.#latenessMs) {
+      // Addresses go before the mail is read (design section 4, rule 2).
+      this.post({ kind: 'tick', now })
+      return
+    }
+    this.#armedFor = null
+    this.#options.yieldOnce(() => this.post({ kind: 'tick', now: clock.monotonic() }))
+  }
+}

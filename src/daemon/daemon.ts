@@ -1,0 +1,268 @@
+/**
+ * Builds the daemon from its parts, in the order in which they may fail, and takes them down in the reverse order.
+ *
+ *   configuration → control socket → identity (durable) → media → cluster core
+ *
+ * The control socket comes before the generation is taken: it is also the lock against a second daemon on this node.
+ * Nothing is sent before the generation is durable, and no resource is looked at before the media are open.
+ */
+
+import { unlinkSync, writeFileSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
+import { baseEnvironment } from '../agent/environment.js'
+import { locateScript, projectResourceDir, scriptSearchPath } from '../agent/locate.js'
+import { createAgentRunner } from '../agent/runner.js'
+import { HaError } from '../base/errors.js'
+import { millis } from '../base/units.js'
+import type { ClusterEffect, ClusterEvent, ClusterSettings, OperatorRequest } from '../cluster/types.js'
+import type { Configuration } from '../config/types.js'
+import type { ControlRequest } from '../control/protocol.js'
+import { startControlServer, type ControlReply, type ControlServer } from '../control/server.js'
+import { createMedia } from '../link/media.js'
+import type { Clock } from '../port/clock.js'
+import type { Medium } from '../port/medium.js'
+import { decodeDatagram } from '../wire/datagram.js'
+import { readHeard, type Sender } from '../wire/status.js'
+import { ClusterRunner } from './cluster-runner.js'
+import { clusterSettings } from './cluster-settings.js'
+import { Effects } from './effects.js'
+import { nextGeneration, nodeUuid } from './identity.js'
+import type { RootLogger } from './logger.js'
+import { Memory, recall, type Remembered } from './memory.js'
+import type { Paths } from './paths.js'
+import { statusReport } from './report.js'
+
+/** How long the first medium may take to open; a host whose network comes up later is waited for this long. */
+const mediaWait = millis(5_000)
+/** Stopping waits for scripts under their own limits; what comes after them must not take longer than this. */
+const closeDeadline = millis(2_000)
+/** Requests under way; a control connection carries one, and there are at most 32. The number only has to be unique. */
+const firstRequestId = 1
+
+export interface DaemonOptions {
+  readonly configuration: Configuration
+  readonly nodeName: string
+  readonly paths: Paths
+  readonly version: string
+  readonly clock: Clock
+  readonly logger: RootLogger
+}
+
+export interface Daemon {
+  /** Begins the orderly end: everything is released. Further calls change nothing. */
+  stop(): void
+  /** Resolves when everything is released and closed: true when nothing is left that may still run. */
+  readonly ended: Promise<boolean>
+}
+
+/** Starts the daemon. Rejects with HaError (HA_ALREADY_RUNNING, HA_STATE_UNUSABLE, HA_MEDIA_UNUSABLE) before anything was touched. */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const { clock, configuration, logger, nodeName, paths } = options
+  const core: { current: Core | null } = { current: null }
+  const control = await startControlServer({
+    path: paths.controlSocket,
+    clock,
+    onRequest: (request, reply) => {
+      if (core.current === null) reply.fail('HA_NOT_RUNNING', 'the daemon is still starting')
+      else core.current.ask(request, reply)
+    },
+    onTrouble: sentence => logger.warn({}, sentence)
+  })
+  try {
+    writeFileSync(paths.pidFile, `${String(process.pid).padStart(10, ' ')}\n`)
+    const generation = nextGeneration(paths.stateDir, { wallMs: clock.wall() })
+    if (generation.note !== null) logger.warn({}, generation.note)
+    const sender: Sender = {
+      name: nodeName,
+      uuid: nodeUuid(paths.stateDir),
+      generation: generation.generation,
+      ttl: configuration.cf.hopfudge + configuration.cf.nodes.length
+    }
+    logger.info({}, `heartbeat: version ${options.version}`)
+    logger.info({}, `Heartbeat generation: ${sender.generation}`)
+    core.current = new Core(options, { control, sender, recalled: recall(paths.stateDir) })
+    await core.current.open()
+    return core.current
+  } catch (error) {
+    await core.current?.closeMedia()
+    await control.close()
+    removePidFile(paths.pidFile)
+    throw error
+  }
+}
+
+interface CoreParts {
+  readonly control: ControlServer
+  readonly sender: Sender
+  readonly recalled: Remembered
+}
+
+class Core implements Daemon {
+  readonly ended: Promise<boolean>
+  readonly #options: DaemonOptions
+  readonly #parts: CoreParts
+  readonly #media: readonly Medium[]
+  readonly #settings: ClusterSettings
+  readonly #runner: ClusterRunner
+  readonly #effects: Effects
+  readonly #agents: ReturnType<typeof createAgentRunner>
+  readonly #memory: Memory
+  #nextRequest = firstRequestId
+  #settle: (isClean: boolean) => void = () => undefined
+  #isEnding = false
+
+  constructor(options: DaemonOptions, parts: CoreParts) {
+    const { clock, configuration, logger, nodeName, paths } = options
+    this.#options = options
+    this.#parts = parts
+    this.ended = new Promise(resolve => {
+      this.#settle = resolve
+    })
+    const searchPath = scriptSearchPath({ haDir: paths.haDir })
+    const environment = baseEnvironment({ haDir: paths.haDir, stateDir: paths.stateDir, node: nodeName, cf: configuration.cf })
+    this.#agents = createAgentRunner({ clock, searchPath, environment, runDir: paths.runDir })
+    this.#media = createMedia(configuration.cf.media, { clock, interfaces: networkInterfaces })
+    const peerName = configuration.cf.nodes.find(node => node !== nodeName) ?? ''
+    this.#settings = clusterSettings({
+      configuration,
+      nodeName,
+      generation: parts.sender.generation,
+      rememberedPeerGeneration: parts.recalled.peerGenerations[peerName] ?? null,
+      heldEpochs: new Map(parts.recalled.held.map(one => [one.id, one.epoch])),
+      links: this.#media.map(medium => ({ name: medium.name, description: medium.description })),
+      pathOf: resource => locateScript(resource.type, searchPath)?.path ?? null,
+      isOwnScript: resource => this.#agents.isOwnScript(resource)
+    })
+    this.#memory = new Memory(paths.stateDir, sentence => logger.warn({}, sentence))
+    this.#effects = new Effects({
+      clock,
+      configuration,
+      sender: parts.sender,
+      peerName,
+      media: this.#media,
+      agents: this.#agents,
+      removal: { projectResourceDir: projectResourceDir(), environment },
+      memory: this.#memory,
+      logger,
+      commandOf: (group, index) => this.#settings.groups[group]?.resources[index]?.command ?? '',
+      post: event => this.#runner.post(event),
+      state: () => this.#runner.state,
+      onExit: isClean => this.#end(isClean)
+    })
+    this.#runner = new ClusterRunner({
+      clock,
+      settings: this.#settings,
+      perform: (effect: ClusterEffect) => this.#effects.perform(effect),
+      yieldOnce: callback => {
+        setImmediate(callback)
+      }
+    })
+  }
+
+  /** Opens the media, waits until one works, and sets the core going. */
+  async open(): Promise<void> {
+    const { clock, logger } = this.#options
+    const reasons = new Map<string, string>()
+    let begun = false
+    const early: ClusterEvent[] = []
+    const post = (event: ClusterEvent): void => {
+      if (begun) this.#runner.post(event)
+      else if (event.kind === 'medium') early.push(event)
+    }
+    const firstUp = new Promise<boolean>(resolve => {
+      const deadline = clock.schedule(mediaWait, () => resolve(false))
+      for (const [link, medium] of this.#media.entries()) {
+        medium.open({
+          onDatagram: (payload, from) => this.#onDatagram(link, payload, from.address, post),
+          onState: (state, reason) => {
+            logger[state === 'up' ? 'info' : 'warn']({}, `${medium.description}: ${reason}`)
+            post({ kind: 'medium', now: clock.monotonic(), link, trouble: state === 'up' ? null : reason })
+            if (state === 'down') reasons.set(medium.description, reason)
+            else {
+              deadline.cancel()
+              resolve(true)
+            }
+          },
+          onRefused: () => post({ kind: 'port-unreachable', now: clock.monotonic(), link })
+        })
+      }
+    })
+    if (!(await firstUp)) {
+      const why = [...reasons].map(([medium, reason]) => `${medium}: ${reason}`).join('; ')
+      throw new HaError('HA_MEDIA_UNUSABLE', `no heartbeat medium could be opened within ${mediaWait} ms: ${why === '' ? 'none answered' : why}`)
+    }
+    begun = true
+    this.#runner.begin()
+    for (const event of early) this.#runner.post(event)
+  }
+
+  ask(request: ControlRequest, reply: ControlReply): void {
+    const { clock, logger, version } = this.#options
+    if (request.kind === 'status') {
+      const context = { settings: this.#settings, now: clock.monotonic(), version, pid: process.pid, logLinesLost: logger.dropped() }
+      return reply.done({ kind: 'status', status: statusReport(this.#runner.state, context) })
+    }
+    this.#post(request, reply)
+  }
+
+  stop(): void {
+    this.#post({ kind: 'stop' }, null)
+  }
+
+  async closeMedia(): Promise<void> {
+    this.#runner.stop()
+    await Promise.all(this.#media.map(medium => medium.close()))
+    this.#agents.close()
+  }
+
+  #post(request: OperatorRequest, reply: ControlReply | null): void {
+    const id = this.#nextRequest
+    this.#nextRequest += 1
+    if (reply !== null) this.#effects.expectAnswer(id, reply)
+    this.#runner.post({ kind: 'asked', now: this.#options.clock.monotonic(), id, request })
+  }
+
+  #onDatagram(link: number, payload: Uint8Array, from: string, post: (event: ClusterEvent) => void): void {
+    const now = this.#options.clock.monotonic()
+    const decoded = decodeDatagram(payload, this.#options.configuration.keys)
+    if (!decoded.ok) return post({ kind: 'refused', now, reason: decoded.reason, from })
+    const heard = readHeard(decoded.message)
+    if (heard === null) return post({ kind: 'refused', now, reason: 'malformed', from })
+    post({ kind: 'heard', now, link, heard })
+  }
+
+  #end(isClean: boolean): void {
+    if (this.#isEnding) return
+    this.#isEnding = true
+    this.#runner.stop()
+    this.#close().then(
+      () => this.#settle(isClean),
+      (error: unknown) => {
+        this.#options.logger.error({}, `While closing: ${String(error)}`)
+        this.#settle(isClean)
+      }
+    )
+  }
+
+  async #close(): Promise<void> {
+    const { clock, logger, nodeName, paths } = this.#options
+    const deadline = new Promise<void>(resolve => {
+      clock.schedule(closeDeadline, resolve)
+    })
+    await Promise.race([this.#memory.idle(), deadline])
+    await Promise.race([Promise.all(this.#media.map(medium => medium.close())), deadline])
+    this.#agents.close()
+    removePidFile(paths.pidFile)
+    logger.info({}, `${nodeName} Heartbeat shutdown complete.`)
+    await Promise.race([this.#parts.control.close(), deadline])
+  }
+}
+
+/** A pid file that is gone already is what was wanted. */
+function removePidFile(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+}

@@ -1,0 +1,203 @@
+/**
+ * Performs the cluster core's effects on the real world, and posts what comes of them.
+ *
+ * Nothing here decides. Datagrams leave synchronously; scripts, log lines and files are begun and never waited for.
+ */
+
+import { readFileSync } from 'node:fs'
+import type { ScriptRunner } from '../agent/runner.js'
+import { unreachable } from '../base/invariant.js'
+import type { ClusterEffect, ClusterEvent, ClusterState } from '../cluster/types.js'
+import type { Configuration } from '../config/types.js'
+import type { ControlReply } from '../control/server.js'
+import type { Clock } from '../port/clock.js'
+import type { Medium } from '../port/medium.js'
+import { stringField } from '../wire/fields.js'
+import { encodeNetstring } from '../wire/datagram.js'
+import type { Message } from '../wire/message.js'
+import { statusMessage, withSender, type Sender, type Surroundings } from '../wire/status.js'
+import { dropAddresses, type RemovalContext } from './addresses.js'
+import type { RootLogger } from './logger.js'
+import type { Memory } from './memory.js'
+import { SentHistory } from './sent-history.js'
+
+/** The load average is decoration in the datagram; once a second is often enough. */
+const loadEveryMs = 1_000
+const resendsMax = 50
+
+export interface EffectsContext {
+  readonly clock: Clock
+  readonly configuration: Configuration
+  readonly sender: Sender
+  readonly peerName: string
+  readonly media: readonly Medium[]
+  readonly agents: ScriptRunner
+  readonly removal: RemovalContext
+  readonly memory: Memory
+  readonly logger: RootLogger
+  /** The log line's command for a resource, e.g. `/etc/ha.d/resource.d/IPaddr 10.0.0.5`. */
+  commandOf(group: number, index: number): string
+  post(event: ClusterEvent): void
+  state(): ClusterState
+  onExit(isClean: boolean): void
+}
+
+export class Effects {
+  readonly #context: EffectsContext
+  readonly #history = new SentHistory()
+  /** Operations under way, by group and attempt. */
+  readonly #operations = new Map<string, AbortController>()
+  readonly #replies = new Map<number, ControlReply>()
+  #load = '0.00 0.00 0.00 1/1 1'
+  #loadReadAt = Number.NEGATIVE_INFINITY
+
+  constructor(context: EffectsContext) {
+    this.#context = context
+  }
+
+  /** The control connection that waits for the answer to request `id`. */
+  expectAnswer(id: number, reply: ControlReply): void {
+    this.#replies.set(id, reply)
+  }
+
+  perform(effect: ClusterEffect): void {
+    const { configuration, logger, memory, sender } = this.#context
+    switch (effect.kind) {
+      case 'send-status': {
+        const status = { sequence: effect.sequence, status: effect.status, deadtimeMs: configuration.cf.deadtimeMs, view: effect.view }
+        return this.#send(statusMessage(sender, status, this.#surroundings()), effect.sequence)
+      }
+      case 'send-fields': {
+        const destinationUuid = effect.destinationUuid === null ? {} : { destinationUuid: Buffer.from(effect.destinationUuid, 'hex') }
+        const context = { sequence: effect.sequence, surroundings: this.#surroundings(), ...destinationUuid }
+        return this.#send(withSender(sender, effect.fields, context), effect.sequence)
+      }
+      case 'resend':
+        return this.#resend(effect)
+      case 'operate':
+        return this.#operate(effect)
+      case 'cancel':
+        return this.#operations.get(`${effect.group}/${effect.attempt}`)?.abort()
+      case 'drop-addresses':
+        return this.#dropAddresses(effect.groups)
+      case 'announce':
+        return this.#announce(effect.group)
+      case 'note':
+        return logger[effect.level]({}, effect.text)
+      case 'progress':
+        return this.#replies.get(effect.id)?.progress(effect.text)
+      case 'answer':
+        return this.#answer(effect)
+      case 'remember':
+        return memory.keep({
+          peerGenerations: effect.peerGeneration === null ? {} : { [this.#context.peerName]: effect.peerGeneration },
+          held: effect.held
+        })
+      case 'exit':
+        return this.#context.onExit(effect.isClean)
+      default:
+        return unreachable(effect)
+    }
+  }
+
+  /** Ends every script that still runs; for the last resort of a stop that has run out of time. */
+  abortAll(): void {
+    for (const operation of this.#operations.values()) operation.abort()
+  }
+
+  #send(message: Message, sequence: number | null): void {
+    const payload = encodeNetstring(message, this.#context.configuration.keys.active, { innerAuth: false })
+    if (sequence !== null) this.#history.add(sequence, payload)
+    for (const medium of this.#context.media) medium.send(payload)
+  }
+
+  #resend(effect: ClusterEffect & { kind: 'resend' }): void {
+    for (let sequence = effect.first; sequence <= effect.last && sequence < effect.first + resendsMax; sequence += 1) {
+      const payload = this.#history.find(sequence)
+      if (payload === undefined) {
+        const fields = [
+          stringField('t', 'NS_nak_rexmit'),
+          stringField('firstseq', sequence.toString(16)),
+          stringField('dest', effect.to),
+          stringField('info', 'seqno not found')
+        ]
+        this.#send(withSender(this.#context.sender, fields, { sequence: null, surroundings: this.#surroundings() }), null)
+      } else for (const medium of this.#context.media) medium.send(payload)
+    }
+  }
+
+  #operate(effect: ClusterEffect & { kind: 'operate' }): void {
+    const { agents, clock, configuration, logger } = this.#context
+    const resource = configuration.groups[effect.group]?.resources[effect.index]
+    if (resource === undefined) return // the core's indices come from this very configuration
+    const level = effect.operation === 'status' ? 'debug' : 'info'
+    logger[level]({}, `Running ${this.#context.commandOf(effect.group, effect.index)} ${effect.operation}`)
+    const key = `${effect.group}/${effect.attempt}`
+    const controller = new AbortController()
+    this.#operations.set(key, controller)
+    agents.run({ resource, operation: effect.operation, timeoutMs: effect.timeoutMs }, { signal: controller.signal }).then(
+      outcome => {
+        this.#operations.delete(key)
+        logger.debug({ kind: outcome.kind, durationMs: Math.round(outcome.durationMs) }, `${resource.word} ${effect.operation} ended`)
+        this.#context.post({ kind: 'operated', now: clock.monotonic(), group: effect.group, attempt: effect.attempt, outcome })
+      },
+      (error: unknown) => {
+        // The port promises never to reject; a broken promise is a bug, and the last resort's to handle.
+        queueMicrotask(() => {
+          throw error
+        })
+      }
+    )
+  }
+
+  #dropAddresses(groups: readonly number[]): void {
+    for (const index of groups) {
+      const group = this.#context.configuration.groups[index]
+      if (group === undefined) continue
+      for (const trouble of dropAddresses(group, this.#context.removal)) this.#context.logger.error({}, `Address not removed: ${trouble}`)
+    }
+  }
+
+  #announce(index: number): void {
+    const { agents, configuration, logger } = this.#context
+    const limit = configuration.cf.statusTimeoutMs
+    for (const resource of configuration.groups[index]?.resources ?? []) {
+      agents.run({ resource, operation: 'announce', timeoutMs: limit }, { signal: new AbortController().signal }).then(
+        outcome => {
+          if (outcome.kind !== 'ok') logger.warn({}, `Could not announce ${resource.word}: ${outcome.said.join(' | ')}`)
+        },
+        (error: unknown) => {
+          queueMicrotask(() => {
+            throw error
+          })
+        }
+      )
+    }
+  }
+
+  #answer(effect: ClusterEffect & { kind: 'answer' }): void {
+    const reply = this.#replies.get(effect.id)
+    if (reply === undefined) return
+    this.#replies.delete(effect.id)
+    if (effect.ok) reply.done({ kind: 'done', note: effect.text })
+    else reply.fail(effect.code ?? 'HA_STANDBY_REFUSED', effect.text)
+  }
+
+  #surroundings(): Surroundings {
+    const now = this.#context.clock.monotonic()
+    if (now - this.#loadReadAt >= loadEveryMs) {
+      this.#loadReadAt = now
+      this.#load = loadAverage()
+    }
+    return { wallS: Math.floor(this.#context.clock.wall() / 1_000), load: this.#load }
+  }
+}
+
+/** The first line of /proc/loadavg: memory of the kernel, no disk behind it. */
+function loadAverage(): string {
+  try {
+    return readFileSync('/proc/loadavg', 'latin1').split('\n', 1)[0] ?? 'n/a'
+  } catch {
+    return 'n/a' // what Linux-HA sends without /proc
+  }
+}

@@ -1,0 +1,175 @@
+/** Builds the report behind `heartbeat status` from the cluster core's state: words for people and programs, no decisions. */
+
+import { elapsed, type Instant } from '../base/units.js'
+import { differencesOf } from '../cluster/differences.js'
+import { peerGroup, shownState } from '../cluster/turn.js'
+import type { ClusterSettings, ClusterState, GroupSettings, GroupState } from '../cluster/types.js'
+import type { GroupReport, LinkReport, NodeReport, StatusReport } from '../control/protocol.js'
+import { isHeld, type GroupStateName } from '../resource/ownership.js'
+
+export interface ReportContext {
+  readonly settings: ClusterSettings
+  readonly now: Instant
+  readonly version: string
+  readonly pid: number
+  readonly logLinesLost: number
+}
+
+export function statusReport(state: ClusterState, context: ReportContext): StatusReport {
+  const { settings, now } = context
+  const groups = settings.groups.map((setup, index) => groupReport(state, context, setup, state.groups[index]))
+  return {
+    version: context.version,
+    pid: context.pid,
+    node: settings.self.name,
+    phase: state.phase,
+    uptimeMs: Math.round(elapsed(state.startedAt, now)),
+    generation: settings.self.generation,
+    timing: { ...settings.timing },
+    autoFailback: settings.autoFailback,
+    nodes: [selfReport(state, context), peerReport(state, context)],
+    groups,
+    holding: holding(state, settings),
+    warnings: warnings(state, context, groups),
+    datagrams: { accepted: state.accepted, ...Object.fromEntries([...state.refusals].map(([reason, refused]) => [reason, refused.count])) },
+    stalls: { count: state.stalls.count, longestMs: Math.round(state.stalls.longestMs) }
+  }
+}
+
+function selfReport(state: ClusterState, context: ReportContext): NodeReport {
+  const { settings } = context
+  const isUp = state.phase === 'probing' || state.phase === 'joining'
+  return {
+    name: settings.self.name,
+    isSelf: true,
+    state: state.phase === 'left' ? 'dead' : isUp ? 'up' : 'active',
+    reason: phaseSentences[state.phase],
+    generation: settings.self.generation,
+    implementation: 'own',
+    // The own links show whether the media work, not whether the peer is heard.
+    links: state.links.map(link => ({
+      name: link.name,
+      description: link.description,
+      state: link.trouble === null ? 'up' : 'dead',
+      medium: link.trouble ?? 'working',
+      silenceMs: null
+    }))
+  }
+}
+
+const phaseSentences: Readonly<Record<ClusterState['phase'], string>> = {
+  probing: 'looking which resources run here',
+  joining: 'waiting to hear the other node, or for initdead',
+  active: 'fully up',
+  leaving: 'being stopped; releasing its resources',
+  left: 'stopped'
+}
+
+function peerReport(state: ClusterState, context: ReportContext): NodeReport {
+  const { now } = context
+  const { peer } = state
+  const silenceMs = peer.heardAt === null ? null : Math.round(elapsed(peer.heardAt, now))
+  return {
+    name: peer.name,
+    isSelf: false,
+    state: peerState(state),
+    reason:
+      peer.standing.kind === 'dead'
+        ? peer.standing.reason
+        : peer.standing.kind === 'left'
+          ? 'it was stopped and released everything'
+          : peer.standing.kind === 'unheard'
+            ? 'not heard yet'
+            : `heard ${silenceMs ?? 0} ms ago`,
+    generation: peer.generation,
+    implementation: peer.implementation,
+    links: state.links.map(
+      (link): LinkReport => ({
+        name: link.name,
+        description: link.description,
+        state: link.isUp ? 'up' : 'dead',
+        medium: link.trouble ?? 'working',
+        silenceMs: link.heardAt === null ? null : Math.round(elapsed(link.heardAt, now))
+      })
+    )
+  }
+}
+
+function peerState(state: ClusterState): NodeReport['state'] {
+  const { peer } = state
+  switch (peer.standing.kind) {
+    case 'unheard':
+      return 'init'
+    case 'dead':
+    case 'left':
+      return 'dead'
+    case 'alive':
+      return peer.statusText === 'active' ? 'active' : peer.statusText === 'dead' ? 'dead' : peer.statusText === 'init' ? 'init' : 'up'
+  }
+}
+
+function groupReport(state: ClusterState, context: ReportContext, setup: GroupSettings, group: GroupState | undefined): GroupReport {
+  const { settings } = context
+  const here: GroupStateName = group === undefined ? 'unknown' : shownState(group)
+  const { standing } = state.peer
+  const there = standing.kind === 'unheard' ? null : (peerGroup(state, setup.id)?.state ?? null)
+  const isThere = standing.kind === 'alive' && there !== null && isHeld(there)
+  return {
+    key: setup.key,
+    home: setup.home,
+    resources: setup.resources.map(resource => resource.word),
+    here,
+    there,
+    owner: isHeld(here) ? settings.self.name : isThere ? settings.peerName : null,
+    reason: group === undefined ? '' : reasonOf(group, isThere ? settings.peerName : null)
+  }
+}
+
+function reasonOf(group: GroupState, elsewhere: string | null): string {
+  const { run } = group.machine
+  if (run.kind === 'failed' || run.kind === 'blocked') return run.reason
+  if (run.kind === 'stopping') return run.reason
+  return elsewhere !== null && run.kind === 'stopped' ? `it runs on ${elsewhere}` : group.reason
+}
+
+/** Linux-HA's one word. As there, a node that still moves something is in transition. */
+function holding(state: ClusterState, settings: ClusterSettings): StatusReport['holding'] {
+  const shown = settings.groups.map((setup, index) => {
+    const group = state.groups[index]
+    return { isLocal: setup.home === settings.self.name, state: group === undefined ? ('unknown' as const) : shownState(group) }
+  })
+  const isMoving = shown.some(one => one.state === 'unknown' || one.state === 'claimed' || one.state === 'starting' || one.state === 'stopping')
+  if (isMoving || state.phase === 'probing' || state.phase === 'joining') return 'transition'
+  const holdsLocal = shown.some(one => one.isLocal && one.state === 'running')
+  const holdsForeign = shown.some(one => !one.isLocal && one.state === 'running')
+  // A node without groups of one kind that holds all of the other holds "all" in Linux-HA's words only if it took over.
+  const hasForeign = shown.some(one => !one.isLocal)
+  const hasLocal = shown.some(one => one.isLocal)
+  if (holdsLocal && (holdsForeign || (!hasForeign && isAlone(state)))) return 'all'
+  if (holdsForeign && !hasLocal && isAlone(state)) return 'all'
+  return holdsLocal ? 'local' : holdsForeign ? 'foreign' : 'none'
+}
+
+const isAlone = (state: ClusterState): boolean => state.peer.standing.kind === 'dead' || state.peer.standing.kind === 'left'
+
+function warnings(state: ClusterState, context: ReportContext, groups: readonly GroupReport[]): readonly string[] {
+  const { settings } = context
+  const { peer } = state
+  const found: string[] = []
+  for (const group of groups) {
+    if (group.here === 'blocked') found.push(`${group.key} is BLOCKED on ${settings.self.name}: ${group.reason}. Stop it by hand, then: heartbeat cleanup ${group.key}`)
+    if (group.there === 'blocked') found.push(`${group.key} is BLOCKED on ${settings.peerName}: it is not started here by itself. See heartbeat status there`)
+    if (group.here === 'failed') found.push(`${group.key} FAILED on ${settings.self.name}: ${group.reason}. After mending: heartbeat cleanup ${group.key}`)
+    if (group.owner === null && state.phase === 'active' && group.here === 'stopped') found.push(`${group.key} runs nowhere: ${group.reason}`)
+  }
+  for (const sentence of differencesOf(state, settings)) found.push(sentence)
+  if (peer.standing.kind === 'alive' && peer.implementation === 'linux-ha') {
+    found.push(`${peer.name} runs Linux-HA Heartbeat, with which resources are not shared: this node holds none while it is alive`)
+  }
+  const deadLinks = state.links.filter(link => peer.standing.kind === 'alive' && !link.isUp)
+  for (const link of deadLinks) found.push(`link ${link.description} does not carry ${peer.name}: the cluster hangs on ${state.links.length - deadLinks.length} link(s)`)
+  if (state.links.length === 1) found.push('there is one heartbeat link only: when it is cut, both nodes take everything')
+  found.push('no fencing is configured: a silent node is taken for dead without proof, and shared disks are not protected')
+  if (context.logLinesLost > 0) found.push(`${context.logLinesLost} log lines were lost: is the disk under the log full or slow?`)
+  return found
+}
