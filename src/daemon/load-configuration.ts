@@ -12,19 +12,11 @@ import { join } from 'node:path'
 import { parseConfiguration, type ConfigurationResult, type UnreadableSource } from '../config/configuration.js'
 import type { Finding } from '../config/diagnostics.js'
 
-export const defaultConfigurationDirectory = '/etc/ha.d'
-
-/** HA_DIR, or where Linux-HA has its files. */
-export function configurationDirectory(environment: NodeJS.ProcessEnv = process.env): string {
-  const named = environment['HA_DIR']
-  return named === undefined || named === '' ? defaultConfigurationDirectory : named
-}
-
 /** Far beyond any real file; what is larger is a mistake and not read. */
 const fileBytesMax = 256 * 1024
 
 /**
- * @param directory  HA_DIR
+ * @param directory  HA_DIR (paths.ts)
  * @param context    the node's name when it is known already; otherwise it is read from `nodeinfo` or the kernel
  * @returns          the frozen configuration with its warnings, or all faults; rejects for no fault of a user
  */
@@ -48,14 +40,15 @@ export async function ownNodeName(directory: string): Promise<string> {
   return (named === '' ? hostname() : named).toLowerCase()
 }
 
-interface ReadSource {
+export interface ReadSource {
   readonly file: string
   readonly text: string
   readonly mode: number
   readonly ownerUid: number
 }
 
-async function readSource(file: string): Promise<ReadSource | UnreadableSource> {
+/** One file with its mode and owner, or the finding that stands for it. */
+export async function readSource(file: string): Promise<ReadSource | UnreadableSource> {
   let handle
   try {
     // O_NONBLOCK: a FIFO of this name must not hold us for ever. Mode and owner come from what was opened, not from a
