@@ -1,0 +1,47 @@
+/**
+ * Builds the command line under which the daemon lives:
+ *
+ *   sh heartbeat-guard RUN_DIR  [chrt -r -R PRIORITY]  node main.js
+ *
+ * The guard (bin/heartbeat-guard) is a small shell that starts the daemon again after a crash. chrt gives the daemon's main
+ * thread real-time priority and then becomes node; -R (SCHED_RESET_ON_FORK) keeps node's other threads and all resource
+ * scripts at ordinary priority, so that only the heart is preferred.
+ */
+
+import { join } from 'node:path'
+import { packageRoot } from './paths.js'
+
+/**
+ * rtprio when ha.cf has none. The lowest real-time priority is enough: it runs before every ordinary process, and the
+ * kernel's own real-time threads (watchdogs, interrupts, usually 50 and 99) still run before it.
+ */
+export const defaultRealtimePriority = 1
+
+export interface GuardOptions {
+  readonly runDir: string
+  /** SCHED_RR priority of the daemon's main thread; null for ordinary scheduling. */
+  readonly realtimePriority: number | null
+  /** The daemon's program; tests put their own here. */
+  readonly daemon?: readonly string[]
+}
+
+export interface CommandLine {
+  readonly file: string
+  readonly args: readonly string[]
+}
+
+export function guardCommand(options: GuardOptions): CommandLine {
+  return {
+    file: '/bin/sh',
+    args: [join(packageRoot(), 'bin', 'heartbeat-guard'), options.runDir, ...daemonCommand(options)]
+  }
+}
+
+/** The daemon's command line as argument words, without the guard. */
+export function daemonCommand(options: Omit<GuardOptions, 'runDir'>): readonly string[] {
+  const daemon = options.daemon ?? [process.execPath, join(packageRoot(), 'dist', 'src', 'daemon', 'main.js')]
+  return options.realtimePriority === null ? daemon : ['chrt', '-r', '-R', String(options.realtimePriority), ...daemon]
+}
+
+/** What a process of the system is recognised by as our daemon: a part of its command line. */
+export const daemonMark = 'daemon/main.js'
