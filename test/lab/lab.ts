@@ -150,6 +150,22 @@ export class Lab {
     return probe
   }
 
+  /** The next datagrams that reach a port at the client, broadcasts above all. */
+  async captureAtClient(port: number, count: number): Promise<readonly Buffer[]> {
+    const lines = await command([...this.enteringClient(), ...this.#datagramsProgram(), 'capture', String(port), String(count)])
+    return lines.trimEnd().split('\n').map(line => Buffer.from(line, 'base64'))
+  }
+
+  /** Sends datagrams from the client, one every `everyMs`. */
+  async sendFromClient(address: string, port: number, datagrams: readonly Uint8Array[], everyMs = 1): Promise<void> {
+    const input = datagrams.map(datagram => `${Buffer.from(datagram).toString('base64')}\n`).join('')
+    await command([...this.enteringClient(), ...this.#datagramsProgram(), 'send', address, String(port), String(everyMs)], { input })
+  }
+
+  #datagramsProgram(): readonly string[] {
+    return [process.execPath, path.join(projectDirectory, 'dist/test/lab/datagrams.js'), markOf(this.name, 'stranger')]
+  }
+
   /** Nodes that hold an address now. */
   async holdersOf(address: string): Promise<readonly NodeName[]> {
     const holds = await Promise.all(this.nodes.map(node => node.holds(address)))

@@ -1,0 +1,153 @@
+/** Crashes, hangs and full disks, with real daemons. The simulation covers the orders of events; here the system is real. */
+
+import t from 'tap'
+import { monotonicMs } from '../lab/command.js'
+import type { Probe } from '../lab/probe.js'
+import { Cluster, address, deadtimeMs, group, needsLab, overlaps, soonMs } from './cluster.js'
+
+/** A machine under test may be busy: how much later than deadtime a takeover may be here. The bench has the true figure. */
+const slackMs = 500
+
+async function probed(cluster: Cluster, by: string): Promise<Probe> {
+  const probe = cluster.lab.probe({ address })
+  await cluster.lab.waitFor(`${by} answers the client`, () => probe.answeredBy === by, soonMs)
+  return probe
+}
+
+t.test('power loss: of the node that runs the group -> the peer runs it after deadtime, and the returned node gets it back', needsLab, async test => {
+  const cluster = await Cluster.running(test)
+  const probe = await probed(cluster, 'n1')
+  const died = await cluster.lab.powerOff(cluster.n1)
+  await cluster.lab.waitFor('n2 answers the client', () => probe.answeredBy === 'n2', soonMs)
+  const outageMs = probe.longestOutageSince(died)
+  test.ok(outageMs < deadtimeMs + slackMs, `outage of ${Math.round(outageMs)} ms`)
+  test.ok(outageMs > deadtimeMs - 150, 'nobody was declared dead early')
+  test.match(cluster.n2.readLog(), /node n1: is dead/)
+  test.match(cluster.n2.readLog(), /Resources being acquired from n1\./)
+  await cluster.runs(cluster.n2)
+
+  const back = monotonicMs()
+  await cluster.n1.boot()
+  await cluster.start(cluster.n1)
+  await cluster.runs(cluster.n1)
+  await cluster.settled()
+  test.ok(probe.longestOutageSince(back) < 1_000, 'failback is a planned switch')
+  test.strictSame(cluster.story(), ['n1 start', 'n2 start', 'n2 stop', 'n1 start'])
+  test.strictSame(overlaps(cluster.deeds(), [{ node: 'n1', atMs: died }]), [])
+  await probe.stop()
+})
+
+t.test('power loss: of the idle node -> nothing moves', needsLab, async test => {
+  const cluster = await Cluster.running(test)
+  const probe = await probed(cluster, 'n1')
+  const died = await cluster.lab.powerOff(cluster.n2)
+  await cluster.logs(cluster.n1, /node n2: is dead/)
+  test.equal(probe.longestOutageSince(died), 0)
+  test.strictSame(cluster.story(), ['n1 start'])
+  await probe.stop()
+})
+
+t.test('power loss: of both nodes, one comes back -> it runs everything after initdead', needsLab, async test => {
+  const cluster = await Cluster.running(test)
+  await Promise.all(cluster.lab.nodes.map(node => cluster.lab.powerOff(node)))
+  await cluster.n2.boot()
+  await cluster.start(cluster.n2)
+  await cluster.runs(cluster.n2)
+  test.strictSame(await cluster.lab.holdersOf(address), ['n2'])
+})
+
+t.test('daemon: killed with SIGKILL while it runs a group -> started again by its guard, adopts the group, no outage', needsLab, async test => {
+  const cluster = await Cluster.running(test)
+  const probe = await probed(cluster, 'n1')
+  const pid = cluster.n1.daemonPid()
+  const killed = monotonicMs()
+  await cluster.n1.run(['kill', '-KILL', String(pid)])
+  await cluster.lab.waitFor('another daemon on n1', async () => {
+    const status = await cluster.n1.status()
+    return status !== null && status.pid !== pid && status.phase === 'active'
+  }, soonMs)
+  await cluster.settled()
+  test.strictSame(await cluster.lab.holdersOf(address), ['n1'])
+  test.equal(probe.longestOutageSince(killed), 0, 'clients saw nothing')
+  test.strictSame(cluster.story(), ['n1 start'], 'nothing was started or stopped anywhere')
+  await probe.stop()
+})
+
+t.test('daemon: killed with its guard -> the peer takes over; the next start on that node ends with one holder', needsLab, async test => {
+  const cluster = await Cluster.running(test, { autoFailback: 'off' })
+  const guard = (await cluster.n1.run(['cat', '/run/heartbeat/guard.pid'])).trim()
+  await cluster.n1.run(['kill', '-KILL', guard, String(cluster.n1.daemonPid())])
+  await cluster.runs(cluster.n2)
+  await cluster.start(cluster.n1)
+  await cluster.settled()
+  await cluster.lab.waitFor('one holder', async () => (await cluster.lab.holdersOf(address)).join() === 'n2', soonMs)
+  test.equal((await cluster.groupOn(cluster.n1))?.here, 'stopped')
+})
+
+t.test('freeze: the owner stands still for two seconds -> the peer takes over; thawed, it yields at once and nobody restarts', needsLab, async test => {
+  const cluster = await Cluster.running(test, { autoFailback: 'off' })
+  const probe = await probed(cluster, 'n1')
+  const pids = cluster.lab.nodes.map(node => node.daemonPid())
+  const frozen = monotonicMs()
+  cluster.n1.freeze()
+  await cluster.runs(cluster.n2)
+  await cluster.lab.waitFor('two seconds of frost', () => monotonicMs() - frozen > 2_000, 3_000)
+  cluster.n1.thaw()
+  const thawed = monotonicMs()
+  await cluster.lab.waitFor('n2 alone holds the address', async () => (await cluster.lab.holdersOf(address)).join() === 'n2', soonMs)
+  const bothMs = monotonicMs() - thawed
+  test.ok(bothMs < 500, `both held it for ${Math.round(bothMs)} ms after the thaw`)
+  await cluster.settled()
+  test.equal(probe.answeredBy, 'n2')
+  test.ok(probe.longestOutageSince(thawed) < 300, `after the thaw clients missed it for ${Math.round(probe.longestOutageSince(thawed))} ms`)
+  test.strictSame(cluster.lab.nodes.map(node => node.daemonPid()), pids, 'nobody restarted')
+  test.strictSame(cluster.story(), ['n1 start', 'n2 start', 'n1 stop'])
+  await probe.stop()
+})
+
+t.test('freeze: the idle node stands still for two seconds -> thawed, it does not blame its peer, and nothing moved', needsLab, async test => {
+  const cluster = await Cluster.running(test)
+  const probe = await probed(cluster, 'n1')
+  const frozen = monotonicMs()
+  cluster.n2.freeze()
+  await cluster.logs(cluster.n1, /node n2: is dead/)
+  await cluster.lab.waitFor('two seconds of frost', () => monotonicMs() - frozen > 2_000, 3_000)
+  cluster.n2.thaw()
+  await cluster.settled()
+  test.notMatch(cluster.n2.readLog(), /node n1: is dead/)
+  test.equal(probe.longestOutageSince(frozen), 0)
+  test.strictSame(cluster.story(), ['n1 start'])
+  await probe.stop()
+})
+
+t.test('freeze: shorter than deadtime -> nothing moves, and the stall is counted', needsLab, async test => {
+  const cluster = await Cluster.running(test)
+  const frozen = monotonicMs()
+  cluster.n1.freeze()
+  await cluster.lab.waitFor('300 ms of frost', () => monotonicMs() - frozen > 300, 1_000)
+  cluster.n1.thaw()
+  await cluster.lab.waitFor('the stall to be counted', async () => ((await cluster.n1.status())?.stalls.count ?? 0) > 0, soonMs)
+  test.strictSame(await cluster.lab.holdersOf(address), ['n1'])
+  test.strictSame(cluster.story(), ['n1 start'])
+})
+
+for (const when of ['full', 'gone read-only'] as const) {
+  t.test(`disk: under log and state ${when} -> no heartbeat is late, and a takeover is as fast as ever`, needsLab, async test => {
+    const cluster = await Cluster.running(test, { more: 'debug 1' })
+    const probe = await probed(cluster, 'n1')
+    for (const node of cluster.lab.nodes) {
+      // Small file systems over the daemons' directories; an open log file stays where it is, so the log moves first.
+      const spoil = when === 'full' ? 'dd if=/dev/zero of="$d/fill" bs=4k 2>/dev/null || true' : 'mount -o remount,ro "$d"'
+      await node.run(['sh', '-c', `for d in /var/log /var/lib/heartbeat; do cp -a "$d" /run/copy && mount -t tmpfs -o size=128k tmpfs "$d" && cp -a /run/copy/. "$d"; rm -rf /run/copy; ${spoil}; done`])
+    }
+    const before = monotonicMs()
+    await cluster.watch('n1 keeps the group', async () => (await cluster.n2.status())?.nodes.every(node => node.state === 'active') === true, 1_500)
+    test.equal(probe.longestOutageSince(before), 0)
+    const died = await cluster.lab.powerOff(cluster.n1)
+    await cluster.runs(cluster.n2, group)
+    await cluster.lab.waitFor('n2 answers the client', () => probe.answeredBy === 'n2', soonMs)
+    test.ok(probe.longestOutageSince(died) < deadtimeMs + slackMs, `outage of ${Math.round(probe.longestOutageSince(died))} ms`)
+    test.equal((await cluster.n2.status())?.stalls.count, 0)
+    await probe.stop()
+  })
+}
