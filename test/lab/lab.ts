@@ -112,6 +112,11 @@ export class Lab {
     return ['ip', 'netns', 'exec', `${this.name}-cl`]
   }
 
+  /** Runs a command at the client; any end but 0 throws. */
+  async atClient(words: readonly string[]): Promise<string> {
+    return command([...this.enteringClient(), ...words])
+  }
+
   /** Cuts a node's cable: `both` takes the carrier away, as pulling the plug does; one direction alone drops silently. */
   async cutLink(node: LabNode, link: LinkName, direction: CutDirection = 'both'): Promise<void> {
     const port = portOf(node, link)
