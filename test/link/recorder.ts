@@ -10,22 +10,22 @@ export class Recorder implements MediumHandlers {
   readonly states: string[] = []
   readonly reasons: string[] = []
   refused = 0
-  #waiting: (() => void) | null = null
+  readonly #waiting = new Set<() => void>()
 
   onDatagram(payload: Uint8Array, from: { readonly address: string }): void {
     this.heard.push({ text: Buffer.from(payload).toString(), address: from.address })
-    this.#waiting?.()
+    this.#wake()
   }
 
   onState(state: 'up' | 'down', reason: string): void {
     this.states.push(state)
     this.reasons.push(reason)
-    this.#waiting?.()
+    this.#wake()
   }
 
   onRefused(): void {
     this.refused += 1
-    this.#waiting?.()
+    this.#wake()
   }
 
   /** Resolves when something happened that makes the condition true; rejects at the deadline. */
@@ -33,16 +33,21 @@ export class Recorder implements MediumHandlers {
     if (isTrue()) return
     await new Promise<void>((resolve, reject) => {
       const deadline = setTimeout(() => {
-        this.#waiting = null
+        this.#waiting.delete(look)
         reject(new Error(`waited ${withinMs} ms for: ${what}; states ${this.states.join(' ')} (${this.reasons.at(-1)}), heard ${this.heard.length}, refused ${this.refused}`))
       }, withinMs)
-      this.#waiting = () => {
+      const look = (): void => {
         if (!isTrue()) return
         clearTimeout(deadline)
-        this.#waiting = null
+        this.#waiting.delete(look)
         resolve()
       }
+      this.#waiting.add(look)
     })
+  }
+
+  #wake(): void {
+    for (const look of [...this.#waiting]) look()
   }
 }
 
