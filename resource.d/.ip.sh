@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2086,SC2154,SC2034
 # A floating address: added to an interface and announced, removed again, looked for. Shared by IPaddr, IPaddr2, IPv6addr.
 #
 # Takeover time is spent here, so few processes are made: one `ip` to look, one to add. Addresses are compared by `ip`
@@ -24,7 +24,7 @@ take_arguments() {
 	spec=$1
 	address=${spec%%/*}
 	label=$address
-	prefix= nic= device_label= broadcast=
+	prefix='' nic='' device_label='' broadcast=''
 	case $address in
 	*:*) family=6 full=128 ;;
 	*) family=4 full=32 ;;
@@ -237,13 +237,15 @@ do_start() {
 	else
 		add_address
 	fi
-	need_state_dir && printf '%s\n' "$nic" >"$address_state" || warn "cannot write $address_state"
+	{ need_state_dir && printf '%s\n' "$nic" >"$address_state"; } || warn "cannot write $address_state"
 	announce
 	printf '%s running\n' "$label"
 }
 
 add_address() {
-	[ -n "$nic" ] && [ -n "$prefix" ] || find_route
+	if [ -z "$nic" ] || [ -z "$prefix" ]; then
+		find_route
+	fi
 	extra=
 	if [ $family = 6 ]; then
 		extra=nodad
@@ -269,7 +271,8 @@ add_address() {
 
 explain_refusal() {
 	[ -d "/proc/sys/net/ipv$family/conf/$nic" ] || complaint="the interface does not exist here ($complaint)"
-	if [ $family = 6 ] && { read -r disabled <"/proc/sys/net/ipv6/conf/$nic/disable_ipv6"; } 2>/dev/null && [ "$disabled" = 1 ]; then
+	switch "/proc/sys/net/ipv6/conf/$nic/disable_ipv6"
+	if [ $family = 6 ] && [ "$value" = 1 ]; then
 		complaint="IPv6 is switched off there, net.ipv6.conf.$nic.disable_ipv6=1 ($complaint)"
 	fi
 }
@@ -366,10 +369,10 @@ allow_promotion() {
 	case $found_flags in
 	*' secondary '*) return ;;
 	esac
-	promote_all=0 promote_nic=0
-	{ read -r promote_all </proc/sys/net/ipv4/conf/all/promote_secondaries; } 2>/dev/null
-	{ read -r promote_nic <"/proc/sys/net/ipv4/conf/$found_nic/promote_secondaries"; } 2>/dev/null
-	[ "$promote_all$promote_nic" = 00 ] || return
+	switch /proc/sys/net/ipv4/conf/all/promote_secondaries
+	[ "$value" = 0 ] || return
+	switch "/proc/sys/net/ipv4/conf/$found_nic/promote_secondaries"
+	[ "$value" = 0 ] || return
 	[ -n "$(ip -o -4 addr show dev "$found_nic" secondary)" ] || return
 	if { echo 1 >"/proc/sys/net/ipv4/conf/$found_nic/promote_secondaries"; } 2>/dev/null; then
 		promoted=/proc/sys/net/ipv4/conf/$found_nic/promote_secondaries

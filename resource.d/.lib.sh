@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154,SC2034
 # What all scripts of this folder share: their words, exit codes, state files and the table of operations.
 #
 # A script sets `name`, `usage_args` and `here`, defines do_start, do_stop, do_status (and what else it offers),
@@ -138,6 +138,14 @@ encode() {
 		encoded=$(printf '%s' "$encoded" | cksum)
 		encoded=-sum-${encoded%% *}-${encoded##* }
 	fi
+}
+
+# switch file - sets `value` to a kernel switch, 0 or 1. The shell reads byte by byte and a sysctl ends after the first:
+# the value is right although `read` reports a missing end of line.
+switch() {
+	value=
+	{ read -r value <"$1"; } 2>/dev/null
+	return 0
 }
 
 # process_start pid - sets `started` to the start time (field 22) of a process, empty when there is none.
