@@ -52,7 +52,7 @@ export async function heartbeat(args: readonly string[], context: CommandContext
   }
   if (words.length === 0) {
     // Linux-HA's heartbeat starts the cluster when called without a word. A bare name typed to see the help must not.
-    context.err(program.helpInformation())
+    program.outputHelp({ error: true })
     return usageError
   }
   try {

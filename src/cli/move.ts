@@ -40,7 +40,7 @@ export function registerStandby(program: Command, context: CommandContext, exit:
     .command('standby')
     .summary('give groups to the other node')
     .argument('[groups]', 'all, local, foreign, or one group', 'all')
-    .description('Releases groups held here, last resource first, and has the other node start them. Heartbeat goes on running\nhere and can take them back. Refused when the other node cannot run them.')
+    .description('Releases groups held here, last resource first, and has the other node start them. Heartbeat goes on running here and can take them back. Refused when the other node cannot run them.')
     .option('--no-wait', 'return as soon as the daemon has accepted')
     .option('--timeout <time>', 'how long to wait; the move goes on afterwards', parseDuration, parseDuration(moveTimeoutDefault))
     .option('--json', 'print the outcome as one JSON object', false)
@@ -86,7 +86,7 @@ export function registerCleanup(program: Command, context: CommandContext, exit:
     .summary('forget failures: look at failed and blocked groups again')
     .argument('[groups]', 'all, local, foreign, or one group', 'all')
     .description(
-      'Runs the status of every resource of the groups here. Where all of them are really stopped, a failed or blocked mark is\nremoved and the group may run again on either node. A resource that still runs keeps its group blocked.'
+      'Runs the status of every resource of the groups here. Where all of them are really stopped, a failed or blocked mark is removed and the group may run again on either node. A resource that still runs keeps its group blocked.'
     )
     .option('--timeout <time>', 'how long to wait', parseDuration, parseDuration(moveTimeoutDefault))
     .option('--json', 'print the outcome as one JSON object', false)

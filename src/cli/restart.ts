@@ -17,8 +17,7 @@ export function registerRestart(program: Command, context: CommandContext, exit:
     .command('restart')
     .summary('stop and start again; the peer runs the resources meanwhile')
     .description(
-      `Checks the configuration first: with a fault in it nothing is stopped. Then stops as 'heartbeat stop' does, so the peer takes
-the resources, and starts as 'heartbeat start' does. Where they run afterwards is auto_failback's decision.`
+      `Checks the configuration first: with a fault in it nothing is stopped. Then stops as 'heartbeat stop' does, so the peer takes the resources, and starts as 'heartbeat start' does. Where they run afterwards is auto_failback's decision.`
     )
     .option('--timeout <time>', 'how long to wait for the stop', parseDuration, parseDuration(stopTimeoutDefault))
     .addHelpText(

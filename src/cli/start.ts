@@ -40,9 +40,7 @@ export function registerStart(program: Command, context: CommandContext, exit: (
     .command('start')
     .summary('start heartbeat on this node')
     .description(
-      `Checks ha.cf, haresources and authkeys, starts the daemon in the background under a small guard that starts it again after a
-crash, and returns when it is up: control socket and heartbeat media open. Resources follow once the peer is heard, or
-declared absent after initdead. Resources that already run here are adopted, not restarted.`
+      `Checks ha.cf, haresources and authkeys, starts the daemon in the background under a small guard that starts it again after a crash, and returns when it is up: control socket and heartbeat media open. Resources follow once the peer is heard, or declared absent after initdead. Resources that already run here are adopted, not restarted.`
     )
     .option('-f, --foreground', 'stay in the foreground, without a guard, with the log on standard error (for systemd and for a first look)', false)
     .option('--no-realtime', 'ordinary scheduling, whatever ha.cf says')

@@ -19,8 +19,7 @@ export function registerStatus(program: Command, context: CommandContext, exit: 
     .command('status')
     .summary('what runs where, and why')
     .description(
-      `Shows this node and its peer, each link with the time since it was last heard, and each resource group with its home, its
-state on both nodes, its owner and the reason. What needs attention stands first.`
+      `Shows this node and its peer, each link with the time since it was last heard, and each resource group with its home, its state on both nodes, its owner and the reason. What needs attention stands first.`
     )
     .option('--json', 'print the whole report as one JSON object', false)
     .addHelpText(

@@ -26,8 +26,7 @@ export function registerStop(program: Command, context: CommandContext, exit: (s
     .command('stop')
     .summary('release all resources, let the peer take them, and end')
     .description(
-      `Asks the daemon on this node to stop every resource group it holds, last resource first, and to end. The peer hears of it
-at once and starts the groups as soon as they are released. Returns when the daemon and its guard are gone.`
+      `Asks the daemon on this node to stop every resource group it holds, last resource first, and to end. The peer hears of it at once and starts the groups as soon as they are released. Returns when the daemon and its guard are gone.`
     )
     .option('--timeout <time>', 'how long to wait; the daemon goes on stopping afterwards', parseDuration, parseDuration(stopTimeoutDefault))
     .option('--json', 'print the outcome as one JSON object', false)

@@ -1,9 +1,10 @@
 /**
  * Builds the command line under which the daemon lives:
  *
- *   sh heartbeat-guard RUN_DIR  [chrt -r -R PRIORITY]  node main.js
+ *   sh heartbeat-guard RUN_DIR node release.js  [chrt -r -R PRIORITY]  node main.js
  *
- * The guard (bin/heartbeat-guard) is a small shell that starts the daemon again after a crash. chrt gives the daemon's main
+ * The guard (bin/heartbeat-guard) is a small shell that starts the daemon again after a crash, and runs release.js when it
+ * must give up. chrt gives the daemon's main
  * thread real-time priority and then becomes node; -R (SCHED_RESET_ON_FORK) keeps node's other threads and all resource
  * scripts at ordinary priority, so that only the heart is preferred.
  */
@@ -21,8 +22,9 @@ export interface GuardOptions {
   readonly runDir: string
   /** SCHED_RR priority of the daemon's main thread; null for ordinary scheduling. */
   readonly realtimePriority: number | null
-  /** The daemon's program; tests put their own here. */
+  /** The daemon's program, and what releases its resources when it cannot be kept alive; tests put their own here. */
   readonly daemon?: readonly string[]
+  readonly release?: string
 }
 
 export interface CommandLine {
@@ -33,15 +35,17 @@ export interface CommandLine {
 export function guardCommand(options: GuardOptions): CommandLine {
   return {
     file: '/bin/sh',
-    args: [join(packageRoot(), 'bin', 'heartbeat-guard'), options.runDir, ...daemonCommand(options)]
+    args: [
+      join(packageRoot(), 'bin', 'heartbeat-guard'),
+      options.runDir,
+      process.execPath,
+      options.release ?? join(packageRoot(), 'dist', 'src', 'daemon', 'release.js'),
+      ...daemonCommand(options)
+    ]
   }
 }
 
-/** The daemon's command line as argument words, without the guard. */
-export function daemonCommand(options: Omit<GuardOptions, 'runDir'>): readonly string[] {
+function daemonCommand(options: GuardOptions): readonly string[] {
   const daemon = options.daemon ?? [process.execPath, join(packageRoot(), 'dist', 'src', 'daemon', 'main.js')]
   return options.realtimePriority === null ? daemon : ['chrt', '-r', '-R', String(options.realtimePriority), ...daemon]
 }
-
-/** What a process of the system is recognised by as our daemon: a part of its command line. */
-export const daemonMark = 'daemon/main.js'
