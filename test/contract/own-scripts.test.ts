@@ -1,9 +1,9 @@
 /** One ladder for every script of resource.d: reference on resource agents, section 12. */
 
-import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { readStatus } from '../../src/agent/status-words.js'
+import { loopDevice } from './fixtures.js'
 import { createWorld, ownScripts, skipReason, type World } from './world.js'
 
 interface Rung {
@@ -150,14 +150,4 @@ for (const rung of ladder) {
     test.match(metaData, { exitCode: 0, stdout: /^<\?xml version/ })
     for (const action of ['start', 'stop', 'status', 'monitor']) test.match(metaData.stdout, new RegExp(`<action name="${action}" timeout="\\d+s"`))
   })
-}
-
-/** An ext4 file system on a loop device of its own. */
-export function loopDevice(world: World, test: Test): string {
-  const image = join(world.folder, 'disk.img')
-  execFileSync('truncate', ['-s', '16M', image])
-  execFileSync('mkfs.ext4', ['-q', image])
-  const device = execFileSync('losetup', ['-f', '--show', image], { encoding: 'utf8' }).trim()
-  test.teardown(() => execFileSync('losetup', ['-d', device]))
-  return device
 }
