@@ -1,0 +1,113 @@
+/** One life of a cluster each, with the figures it yields. All outages are the client's: time without any answer. */
+
+import { monotonicMs } from '../lab/command.js'
+import { Lab } from '../lab/lab.js'
+import type { LabNode } from '../lab/node.js'
+import { readProc } from '../lab/registry.js'
+import { address, type Contender } from './contenders.js'
+
+export type Figure = 'failover' | 'switch' | 'coldstart' | 'lonestart' | 'memory' | 'cpu'
+
+/** A figure with its value: ms, except memory (KB of proportional set size) and cpu (ms a minute). */
+export type Figures = Partial<Record<Figure, number>>
+
+export type Scenario = 'failover' | 'switch' | 'coldstart' | 'idle'
+
+const settleLimitMs = 60_000
+const idleWatchMs = 20_000
+/** Clock ticks of /proc/PID/stat; USER_HZ is 100 on every Linux we know. */
+const msPerTick = 10
+
+/** Both nodes start together; then, as asked, a planned switch, rest, and the power loss of the node that serves. */
+export async function pairLife(contender: Contender, wanted: ReadonlySet<Scenario>): Promise<Figures> {
+  return withLab(contender, async lab => {
+    const figures: Figures = {}
+    const probe = lab.probe({ address, everyMs: 2, thresholdMs: 10 })
+    const began = monotonicMs()
+    await Promise.all(lab.nodes.map(node => contender.start(node)))
+    await lab.waitFor('the first answer', () => probe.answeredBy, contender.coldStartLimitMs)
+    if (wanted.has('coldstart')) figures.coldstart = (probe.owners[0]?.atMs ?? Infinity) - began
+    await lab.waitFor('both nodes to settle', () => contender.isSettled(lab), settleLimitMs)
+    let owner = await ownerOf(lab)
+    if (wanted.has('switch')) {
+      const next = lab.peerOf(owner)
+      const from = monotonicMs()
+      const handingOver = contender.handOver(owner)
+      await lab.waitFor(`${next.name} to answer`, () => probe.answeredBy === next.name, settleLimitMs)
+      await handingOver
+      figures.switch = probe.longestOutageSince(from)
+      await lab.waitFor('both nodes to settle', () => contender.isSettled(lab), settleLimitMs)
+      owner = next
+    }
+    if (wanted.has('idle')) {
+      // The idle node: the other one also serves the probe.
+      Object.assign(figures, await idleCost(lab.peerOf(owner)))
+    }
+    if (wanted.has('failover')) {
+      const next = lab.peerOf(owner)
+      // A contender whose switch ended the daemon that gave way needs it again to take over.
+      if (next.processes().every(isOfTheLab)) await contender.start(next)
+      await lab.waitFor('both nodes to settle', () => contender.isSettled(lab), settleLimitMs)
+      const died = await lab.powerOff(owner)
+      await lab.waitFor(`${next.name} to answer`, () => probe.answeredBy === next.name, settleLimitMs)
+      figures.failover = probe.longestOutageSince(died)
+    }
+    await probe.stop()
+    return figures
+  })
+}
+
+/** One node starts while the other is off. */
+export async function loneLife(contender: Contender): Promise<Figures> {
+  return withLab(contender, async lab => {
+    await lab.powerOff(lab.n2)
+    const probe = lab.probe({ address, everyMs: 2, thresholdMs: 10 })
+    const began = monotonicMs()
+    await contender.start(lab.n1)
+    await lab.waitFor('the first answer', () => probe.answeredBy, contender.coldStartLimitMs)
+    const lonestart = (probe.owners[0]?.atMs ?? Infinity) - began
+    await probe.stop()
+    return { lonestart }
+  })
+}
+
+async function withLab(contender: Contender, life: (lab: Lab) => Promise<Figures>): Promise<Figures> {
+  const lab = await Lab.create({ prefix: 'ben', diskMegabytes: 0 })
+  try {
+    await contender.configure(lab)
+    return await life(lab)
+  } finally {
+    lab.dispose()
+  }
+}
+
+async function ownerOf(lab: Lab): Promise<LabNode> {
+  const name = await lab.waitFor('one holder', async () => {
+    const holders = await lab.holdersOf(address)
+    return holders.length === 1 && holders[0]
+  }, settleLimitMs)
+  return lab.node(name)
+}
+
+/** The laboratory's own processes on a node carry its mark. */
+const isOfTheLab = (pid: number): boolean => readProc(pid, 'cmdline')?.includes('hblab:') !== false || readProc(pid, 'comm')?.trim() === 'sleep'
+
+/** Memory and processor time of everything the contender runs on a node, over a while of doing nothing. */
+async function idleCost(node: LabNode): Promise<Figures> {
+  const pids = node.processes().filter(pid => !isOfTheLab(pid))
+  const before = ticksOf(pids)
+  const began = monotonicMs()
+  await new Promise(resolve => setTimeout(resolve, idleWatchMs))
+  const cpu = ((ticksOf(pids) - before) * msPerTick * 60_000) / (monotonicMs() - began)
+  const memory = pids.reduce((sum, pid) => sum + Number(/^Pss:\s+(\d+)/m.exec(readProc(pid, 'smaps_rollup') ?? '')?.[1] ?? 0), 0)
+  return { memory, cpu }
+}
+
+function ticksOf(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => {
+    const stat = readProc(pid, 'stat')
+    if (stat === null) return sum
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return sum + Number(fields[11]) + Number(fields[12])
+  }, 0)
+}
