@@ -10,13 +10,14 @@
  * Invariants
  *  1. Never started beside a living peer without its acknowledgement; never while the peer shows anything but released.
  *  2. Never started after a peer's silence when the peer last showed it blocked, unless an operator gave his word.
- *  3. Of two holders exactly one yields: the placement's, or the one that hears the other when hearing is one-way.
+ *  3. A start begun after a peer's death pauses when the peer turns up holding the group, until it let go.
+ *  4. Of two holders exactly one yields: the placement's, or the one that hears the other when hearing is one-way.
  *
  * Not here: whether the peer is alive (membership/), the order of scripts (resource/group-machine.ts).
  */
 
 import { isDeaf, isTwoWay } from '../membership/peer.js'
-import { beginStart, beginStop, clearFailure } from '../resource/group-machine.js'
+import { beginStart, beginStop, clearFailure, resume } from '../resource/group-machine.js'
 import { isHeld, isReleased, type GroupView } from '../resource/ownership.js'
 import { placement, survivorOf, type Placement, type PlacementRules, type Standing } from '../resource/placement.js'
 import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type Turn } from './turn.js'
@@ -48,7 +49,8 @@ export function decideGroup(turn: Turn, index: number): void {
       return decideHeld(turn, index)
     case 'stopped':
     case 'claimed':
-      return decideReleased(turn, index)
+      // What the mail of a stall says may long be untrue; only all of it together counts.
+      return turn.state.isCatchingUp ? undefined : decideReleased(turn, index)
   }
 }
 
@@ -56,6 +58,13 @@ export function decideGroup(turn: Turn, index: number): void {
 export function wish(turn: Turn, index: number): Placement {
   const { rules, mine, other } = situation(turn, index)
   return placement(rules, mine, other)
+}
+
+/** A living peer shows anything but released: a start under way must not go on to its next resource. */
+export function isHeldByPeer(turn: Turn, index: number): boolean {
+  const { peer } = turn.state
+  const theirs = peerGroup(turn.state, groupAt(turn, index).setup.id)
+  return peer.standing.kind === 'alive' && theirs !== null && !isReleased(theirs.state) && theirs.state !== 'claimed'
 }
 
 function situation(turn: Turn, index: number): Situation {
@@ -111,6 +120,7 @@ function decideHeld(turn: Turn, index: number): void {
   const now = situation(turn, index)
   const peerName = settings.peerName
   if (state.phase === 'leaving') return stop(turn, index, 'this node is being stopped')
+  if (!isHeldByPeer(turn, index)) applyGroupStep(turn, index, resume(groupAt(turn, index).setup, group.machine))
   if (!now.isPeerAlive) return
   if (state.peer.implementation === 'linux-ha') {
     return stop(turn, index, `${peerName} runs Linux-HA Heartbeat, with which resources are not shared`)
@@ -127,6 +137,9 @@ function decideHeld(turn: Turn, index: number): void {
     changeGroup(turn, index, { isContested: false })
     note(turn, 'info', `${peerName} has released ${groupAt(turn, index).setup.key}; announcing its addresses again`)
     turn.effects.push({ kind: 'announce', group: index })
+  }
+  if (now.theirs?.state === 'blocked' && shownState(group) === 'starting' && !group.isForced) {
+    return stop(turn, index, `it is blocked on ${peerName} and may still run there`)
   }
   if (isDeaf(state.peer, settings.timing, turn.now) && now.theirs !== null && (now.other.isHolding || now.theirs.state === 'claimed')) {
     return stop(turn, index, `${peerName} takes it and does not hear us; the node that hears both yields`)

@@ -10,17 +10,18 @@
  *  1. Every change of what this node shows is sent at once, and otherwise a status goes out every keepalive.
  *  2. A claim becomes known with the sequence of the first datagram that carries it, never before.
  *  3. After a stall longer than the peer's patience the addresses go first, before any datagram is looked at.
- *  4. Every wait has a deadline in `nextDeadline`.
+ *  4. While waiting datagrams are still being read after a stall, nothing is claimed or started.
+ *  5. Every wait has a deadline in `nextDeadline`.
  */
 
 import { unreachable } from '../base/invariant.js'
 import { after, millis, type Instant } from '../base/units.js'
 import { deathAt, forgive, hear, isTwoWay, judge, unheardPeer } from '../membership/peer.js'
-import { hearOn, judgeLink, linkDeathAt, silentLink } from '../membership/links.js'
+import { forgiveLink, hearOn, judgeLink, linkDeathAt, silentLink } from '../membership/links.js'
 import { beginProbe, beginStop, deadlineOf, onOutcome, onTime, stateOf } from '../resource/group-machine.js'
 import { isHeld, type GroupView, type NodeView } from '../resource/ownership.js'
 import type { Heard } from '../wire/status.js'
-import { decideGroup } from './decide-group.js'
+import { decideGroup, isHeldByPeer } from './decide-group.js'
 import { noteDifferences } from './differences.js'
 import { onLinuxHa } from './linux-ha.js'
 import { onAsked, settleMoves } from './operator.js'
@@ -63,6 +64,7 @@ export function initialState(settings: ClusterSettings, now: Instant): ClusterSt
     farewells: 0,
     isSettledOnce: false,
     differences: '',
+    isCatchingUp: false,
     stalls: { count: 0, longestMs: 0 },
     refusals: new Map(),
     accepted: 0
@@ -87,12 +89,14 @@ function record(turn: Turn, event: ClusterEvent): void {
     case 'refused':
       return countRefused(turn, event.reason, event.from)
     case 'tick':
+      turn.state = { ...turn.state, isCatchingUp: false }
       return
     case 'woke':
       return onWoke(turn, event.stallMs)
     case 'operated': {
       const { group, setup } = groupAt(turn, event.group)
-      return applyGroupStep(turn, event.group, onOutcome(setup, group.machine, event.attempt, event.outcome, turn.now))
+      const context = { now: turn.now, mayGoOn: !isHeldByPeer(turn, event.group) }
+      return applyGroupStep(turn, event.group, onOutcome(setup, group.machine, { attempt: event.attempt, outcome: event.outcome }, context))
     }
     case 'medium': {
       const links = turn.state.links.map((link, at) => (at === event.link ? { ...link, trouble: event.trouble } : link))
@@ -159,7 +163,8 @@ function onWoke(turn: Turn, stallMs: ReturnType<typeof millis>): void {
   const { kind } = state.peer.standing
   const patience = kind === 'alive' ? timing.deadtimeMs : timing.initdeadMs
   const stalls = { count: state.stalls.count + 1, longestMs: Math.max(state.stalls.longestMs, stallMs) }
-  turn.state = { ...state, stalls, peer: forgive(state.peer, stallMs, now) }
+  const links = state.links.map(link => forgiveLink(link, stallMs, now))
+  turn.state = { ...state, stalls, links, peer: forgive(state.peer, stallMs, now), isCatchingUp: true }
   const held = state.groups.flatMap((group, index) => (isHeld(stateOf(group.machine.run)) ? [index] : []))
   if (stallMs < patience || held.length === 0) {
     note(turn, 'warn', `This node stood still for ${Math.round(stallMs)} ms; that time is not held against ${settings.peerName}`)

@@ -81,6 +81,8 @@ export interface ClusterState {
   readonly isSettledOnce: boolean
   /** Groups known to differ from the peer's, as text, so that each change is said once. */
   readonly differences: string
+  /** We stood still and have not read all waiting datagrams yet: what the last one said may long be untrue. */
+  readonly isCatchingUp: boolean
   readonly stalls: { readonly count: number; readonly longestMs: number }
   readonly refusals: ReadonlyMap<string, Refused>
   readonly accepted: number

@@ -38,6 +38,8 @@ export class ClusterRunner {
   #isStopped = false
   #armed: Scheduled | null = null
   #armedFor: Instant | null = null
+  /** A tick waits for the mail to be read; it will arm the next deadline. */
+  #isTickPending = false
 
   constructor(options: ClusterRunnerOptions) {
     this.#options = options
@@ -93,7 +95,7 @@ export class ClusterRunner {
   }
 
   #arm(): void {
-    if (this.#isStopped) return
+    if (this.#isStopped || this.#isTickPending) return
     const now = this.#options.clock.monotonic()
     const due = nextDeadline(this.#state, this.#options.settings)
     if (this.#armed !== null && this.#armedFor !== null && due >= this.#armedFor && this.#armedFor > now) return // an earlier wake-up is harmless
@@ -104,15 +106,17 @@ export class ClusterRunner {
   }
 
   #onDeadline(): void {
-    this.#armed = null
     const { clock } = this.#options
     const now = clock.monotonic()
-    if (this.#armedFor !== null && elapsed(this.#armedFor, now) > this.#latenessMs) {
-      // Addresses go before the mail is read (design section 4, rule 2).
-      this.post({ kind: 'tick', now })
-      return
-    }
+    const lateMs = this.#armedFor === null ? 0 : elapsed(this.#armedFor, now)
+    this.#armed = null
     this.#armedFor = null
-    this.#options.yieldOnce(() => this.post({ kind: 'tick', now: clock.monotonic() }))
+    this.#isTickPending = true
+    // After a stall the addresses go before the mail is read (design section 4, rule 2); everything else comes after it.
+    if (lateMs > this.#latenessMs) this.post({ kind: 'woke', now, stallMs: millis(lateMs) })
+    this.#options.yieldOnce(() => {
+      this.#isTickPending = false
+      this.post({ kind: 'tick', now: clock.monotonic() })
+    })
   }
 }

@@ -38,6 +38,8 @@ const mediaWait = millis(5_000)
 const closeDeadline = millis(2_000)
 /** Requests under way; a control connection carries one, and there are at most 32. The number only has to be unique. */
 const firstRequestId = 1
+/** A flood of datagrams must not keep a deadline waiting for ever: 32 datagrams a turn, so this is 2,048 of them. */
+const mailTurnsMax = 64
 
 export interface DaemonOptions {
   readonly configuration: Configuration
@@ -110,6 +112,7 @@ class Core implements Daemon {
   #nextRequest = firstRequestId
   #settle: (isClean: boolean) => void = () => undefined
   #isEnding = false
+  #received = 0
 
   constructor(options: DaemonOptions, parts: CoreParts) {
     const { clock, configuration, logger, nodeName, paths } = options
@@ -153,9 +156,7 @@ class Core implements Daemon {
       clock,
       settings: this.#settings,
       perform: (effect: ClusterEffect) => this.#effects.perform(effect),
-      yieldOnce: callback => {
-        setImmediate(callback)
-      }
+      yieldOnce: callback => this.#afterMail(callback, mailTurnsMax)
     })
   }
 
@@ -222,7 +223,17 @@ class Core implements Daemon {
     this.#runner.post({ kind: 'asked', now: this.#options.clock.monotonic(), id, request })
   }
 
+  /** Calls back once a turn of the event loop brought no datagram: a turn reads a bounded number of them. */
+  #afterMail(callback: () => void, turnsLeft: number): void {
+    const received = this.#received
+    setImmediate(() => {
+      if (this.#received === received || turnsLeft <= 1) callback()
+      else this.#afterMail(callback, turnsLeft - 1)
+    })
+  }
+
   #onDatagram(link: number, payload: Uint8Array, from: string, post: (event: ClusterEvent) => void): void {
+    this.#received += 1
     const now = this.#options.clock.monotonic()
     const decoded = decodeDatagram(payload, this.#options.configuration.keys)
     if (!decoded.ok) return post({ kind: 'refused', now, reason: decoded.reason, from })

@@ -5,7 +5,7 @@
  * Invariant: only a sequence that is new on this very link counts, so that a replay does not make a cut wire look whole.
  */
 
-import { after, elapsed, type Instant, type Millis } from '../base/units.js'
+import { after, elapsed, instant, type Instant, type Millis } from '../base/units.js'
 import type { PeerNote } from './peer.js'
 
 export interface LinkState {
@@ -42,3 +42,7 @@ export function judgeLink(link: LinkState, peerName: string, deadtimeMs: Millis,
 
 export const linkDeathAt = (link: LinkState, deadtimeMs: Millis): Instant | null =>
   link.isUp && link.heardAt !== null ? after(link.heardAt, deadtimeMs) : null
+
+/** Does not hold time in which we ourselves stood still against the link. */
+export const forgiveLink = (link: LinkState, stallMs: Millis, now: Instant): LinkState =>
+  link.heardAt === null ? link : { ...link, heardAt: instant(Math.min(now, link.heardAt + stallMs)) }

@@ -10,6 +10,7 @@
  *  3. After a failed start the whole group is stopped; only then it is `failed`, which tells the peer it may have it.
  *  4. A stop that keeps failing ends in `blocked`, never in `stopped`.
  *  5. Every operation has a time limit, and every retry an end.
+ *  6. A start goes on to its next resource only while the caller says it may.
  *
  * Not here: who owns the group (placement.ts), how scripts are run (agent/).
  * Source: Linux-HA ResourceManager takegroup and givegroup; we differ in the time limits, in telling the peer about
@@ -53,7 +54,8 @@ type Seen = 'running' | 'stopped' | 'unknown'
 export type GroupRun =
   | { readonly kind: 'probing'; readonly index: number; readonly seen: readonly Seen[] }
   | { readonly kind: 'stopped' }
-  | { readonly kind: 'starting'; readonly index: number; readonly operation: 'status' | 'start' }
+  /** `paused`: the peer turned up holding the group; the next resource waits until it let go. */
+  | { readonly kind: 'starting'; readonly index: number; readonly operation: 'status' | 'start' | 'paused' }
   | { readonly kind: 'running' }
   | {
       readonly kind: 'stopping'
@@ -125,7 +127,7 @@ export function beginStop(setup: GroupSetup, machine: GroupMachine, then: 'stopp
   const base = { kind: 'stopping', index: last, tries: 0, retryAt: null, then, reason } as const
   if (run.kind === 'stopping') return { machine, effects: [] }
   const note = info(`Releasing resource group: ${setup.home} ${words(setup)} (${reason})`)
-  if (run.kind === 'probing' || run.kind === 'starting') {
+  if (run.kind === 'probing' || (run.kind === 'starting' && run.operation !== 'paused')) {
     return {
       machine: { ...machine, run: { ...base, doing: 'cancelling' } },
       effects: [note, { kind: 'cancel', attempt: machine.attempt }]
@@ -134,17 +136,26 @@ export function beginStop(setup: GroupSetup, machine: GroupMachine, then: 'stopp
   return operate(setup, { ...machine, run: { ...base, doing: 'stop' } }, last, 'stop', [note])
 }
 
-/** Takes the outcome of an operation; outcomes of older attempts change nothing. */
-export function onOutcome(setup: GroupSetup, machine: GroupMachine, attempt: number, outcome: OperationOutcome, now: Instant): GroupStep {
+/**
+ * Takes the outcome of an operation; outcomes of older attempts change nothing. When `mayGoOn` is false a start pauses
+ * before its next resource.
+ */
+export function onOutcome(
+  setup: GroupSetup,
+  machine: GroupMachine,
+  ended: { readonly attempt: number; readonly outcome: OperationOutcome },
+  context: { readonly now: Instant; readonly mayGoOn: boolean }
+): GroupStep {
   const { run } = machine
+  const { attempt, outcome } = ended
   if (attempt !== machine.attempt) return { machine, effects: [] }
   switch (run.kind) {
     case 'probing':
       return onProbed(setup, machine, run, outcome)
     case 'starting':
-      return onStarted(setup, machine, run, outcome)
+      return onStarted(setup, machine, run, { outcome, mayGoOn: context.mayGoOn })
     case 'stopping':
-      return onStopped(setup, machine, run, outcome, now)
+      return onStopped(setup, machine, run, outcome, context.now)
     case 'stopped':
     case 'running':
     case 'failed':
@@ -153,6 +164,13 @@ export function onOutcome(setup: GroupSetup, machine: GroupMachine, attempt: num
     default:
       return unreachable(run)
   }
+}
+
+/** Goes on with a paused start; changes nothing otherwise. */
+export function resume(setup: GroupSetup, machine: GroupMachine): GroupStep {
+  const { run } = machine
+  if (run.kind !== 'starting' || run.operation !== 'paused') return { machine, effects: [] }
+  return startResource(setup, machine, run.index, [])
 }
 
 /** Begins what has come due: the next try of a failed stop. */
@@ -196,8 +214,15 @@ function seenBy(outcome: OperationOutcome): Seen {
   return outcome.kind === 'stopped' || outcome.kind === 'not-installed' ? 'stopped' : 'unknown'
 }
 
-function onStarted(setup: GroupSetup, machine: GroupMachine, run: GroupRun & { kind: 'starting' }, outcome: OperationOutcome): GroupStep {
+function onStarted(
+  setup: GroupSetup,
+  machine: GroupMachine,
+  run: GroupRun & { kind: 'starting' },
+  ended: { readonly outcome: OperationOutcome; readonly mayGoOn: boolean }
+): GroupStep {
+  const { outcome } = ended
   if (run.operation === 'status' && outcome.kind !== 'running') {
+    if (!ended.mayGoOn) return pauseAt(setup, machine, run, run.index)
     // Anything but "running" means start, as in Linux-HA: start is idempotent, or says by itself why it cannot.
     return operate(setup, { ...machine, run: { ...run, operation: 'start' } }, run.index, 'start', [])
   }
@@ -214,11 +239,18 @@ function onStarted(setup: GroupSetup, machine: GroupMachine, run: GroupRun & { k
     }
   }
   const next = run.index + 1
-  if (next < setup.resources.length) return startResource(setup, machine, next, [])
+  if (next < setup.resources.length) {
+    return ended.mayGoOn ? startResource(setup, machine, next, []) : pauseAt(setup, machine, run, next)
+  }
   return {
     machine: { ...machine, failures: 0, run: { kind: 'running' } },
     effects: [info(`Resource group ${setup.key} is running on this node`)]
   }
+}
+
+function pauseAt(setup: GroupSetup, machine: GroupMachine, run: GroupRun & { kind: 'starting' }, index: number): GroupStep {
+  const note = info(`Resource group ${setup.key}: the other node still holds it; ${wordAt(setup, index)} waits until it let go`)
+  return { machine: { ...machine, run: { ...run, index, operation: 'paused' } }, effects: [note] }
 }
 
 function startResource(setup: GroupSetup, machine: GroupMachine, index: number, notes: readonly GroupEffect[]): GroupStep {
