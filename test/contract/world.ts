@@ -32,6 +32,8 @@ export const skipReason: string | false = process.getuid?.() === 0 ? whyNot() : 
 
 export interface World {
   readonly folder: string
+  /** The words before a command that run it inside. */
+  readonly enter: readonly string[]
   /** Runs a shell line inside; its stdout. Throws when it fails. */
   inside(line: string): string
   /** True when a shell line inside succeeds. */
@@ -89,6 +91,7 @@ export function createWorld(test: Test, source: { readonly scripts: string; read
 
   return {
     folder,
+    enter,
     inside,
     holds: line => {
       try {
