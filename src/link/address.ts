@@ -16,6 +16,16 @@ export interface LocalAddress {
   readonly mac: string
 }
 
+/** Asks the system for its interfaces; null when it cannot tell now (it needs a file descriptor to find out). */
+export function listInterfaces(interfaces: () => InterfaceTable): InterfaceTable | null {
+  try {
+    return interfaces()
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) return null
+    throw error
+  }
+}
+
 /**
  * The address to use on an interface: the one in use while it is still there; else one whose subnet holds `near`; else
  * the first. Floating addresses come and go behind the first one, and must not move the heartbeat with them.

@@ -1,7 +1,7 @@
 /** Makes the media of ha.cf. Nothing is opened here. */
 
 import type { MediumSpec } from '../config/types.js'
-import { isOwnAddress } from './address.js'
+import { isOwnAddress, listInterfaces } from './address.js'
 import { ReceiverPool } from './receiver-pool.js'
 import { UdpMedium, type LinkOptions } from './udp-medium.js'
 
@@ -16,7 +16,7 @@ export function createMedium(spec: MediumSpec, options: LinkOptions): UdpMedium 
  */
 export function createMedia(specs: readonly MediumSpec[], options: LinkOptions): readonly UdpMedium[] {
   const pool = new ReceiverPool()
-  const table = options.interfaces()
+  const table = listInterfaces(options.interfaces) ?? {}
   return specs
     .filter(spec => spec.kind !== 'ucast' || !isOwnAddress(table, spec.address))
     .map(spec => new UdpMedium(spec, options, { pool, siblings: siblingsOf(spec, specs) }))

@@ -20,7 +20,7 @@ import type { MediumSpec } from '../config/types.js'
 import { millis } from '../base/units.js'
 import type { Clock, Scheduled } from '../port/clock.js'
 import type { Medium, MediumHandlers } from '../port/medium.js'
-import { chooseAddress, isInSubnet, isOwnAddress, type InterfaceTable, type LocalAddress } from './address.js'
+import { chooseAddress, isInSubnet, isOwnAddress, listInterfaces, type InterfaceTable, type LocalAddress } from './address.js'
 import { describeSpec, planSockets, type SocketPlan } from './plan.js'
 import { ReceiverPool, type Lease, type Listener } from './receiver-pool.js'
 import { UdpSocket } from './udp-socket.js'
@@ -64,7 +64,7 @@ export class UdpMedium implements Medium {
   #receiver: Lease | null = null
   #sender: UdpSocket | null = null
   /** Why the medium cannot work, by the part that is missing; null when that part is well. */
-  #absence: string | null = 'not opened yet'
+  #absence: string | null = 'the interfaces of this host cannot be listed'
   #receiveTrouble: string | null = null
   #sendTrouble: string | null = null
   #sendFailures = 0
@@ -108,16 +108,21 @@ export class UdpMedium implements Medium {
 
   /** The look of every second: is everything as it was, and is everything open? */
   #look(): void {
-    const table = this.#options.interfaces()
+    const table = listInterfaces(this.#options.interfaces)
+    // A host that cannot list its interfaces at this moment may carry datagrams all the same: leave everything as it is.
+    if (table !== null) this.#lookAt(table)
+    this.#report()
+    // A handler may have closed the medium.
+    if (this.#handlers !== null) this.#timer = this.#options.clock.schedule(lookEveryMs, () => this.#look())
+  }
+
+  #lookAt(table: InterfaceTable): void {
     const near = this.#spec.kind === 'ucast' ? this.#spec.address : null
     const local = chooseAddress(table, this.name, near, this.#local?.address ?? null)
     this.#siblingAddresses = this.#siblings.map(name => chooseAddress(table, name, null, null)).filter(address => address !== null)
     if (local === null) this.#absence = `${this.name} has no IPv4 address, is down, or has no carrier`
     else if (near !== null && isOwnAddress(table, near)) this.#giveUp(`${near} is this node's own address`)
     else this.#openOn(local)
-    this.#report()
-    // A handler may have closed the medium.
-    if (this.#handlers !== null) this.#timer = this.#options.clock.schedule(lookEveryMs, () => this.#look())
   }
 
   #openOn(local: LocalAddress): void {

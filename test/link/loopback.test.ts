@@ -120,6 +120,28 @@ t.test('medium: interface missing, coming, changing its address, going, coming b
   await b.recorder.until(() => b.recorder.heard.length === 2, 'works after coming back')
 })
 
+t.test('medium: the system cannot list its interfaces for a while -> nothing changes', async t => {
+  const clock = new HandClock()
+  let isOutOfDescriptors = true
+  const interfaces = (): InterfaceTable => {
+    if (isOutOfDescriptors) throw Object.assign(new Error('uv_interface_addresses returned EMFILE'), { code: 'ERR_SYSTEM_ERROR' })
+    return tableOf({ eth0: '127.0.0.2' })
+  }
+  const recorder = new Recorder()
+  const [medium] = createMedia([ucast('127.0.0.3')], { clock, interfaces })
+  medium?.open(recorder)
+  t.teardown(() => medium?.close())
+  t.match(recorder.reasons, ['the interfaces of this host cannot be listed'])
+  isOutOfDescriptors = false
+  clock.advance(1000)
+  isOutOfDescriptors = true
+  clock.advance(1000)
+  t.strictSame(recorder.states, ['down', 'up'])
+  const b = openNode(t, ucast('127.0.0.2'), tableOf({ eth0: '127.0.0.3' }))
+  medium?.send(bytes('still here'))
+  await b.recorder.until(() => b.recorder.heard.length === 1, 'the medium works on')
+})
+
 t.test('medium: port taken by another process -> down with the reason, up when it is free', async t => {
   const other = createSocket('udp4')
   other.bind(port, '127.0.0.2')
