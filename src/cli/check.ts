@@ -229,7 +229,7 @@ export async function checkReport(environment: NodeJS.ProcessEnv): Promise<Check
   const node = await ownNodeName(paths.haDir)
   const result = await loadConfiguration(paths.haDir, { nodeName: node })
   const found = result.ok ? hostFindings(result.configuration, await gatherHostFacts(result.configuration, paths)) : []
-  const diagnostics = [...result.diagnostics, ...found]
+  const diagnostics = byPlace([...result.diagnostics, ...found])
   return {
     ok: !diagnostics.some(isError),
     node,
@@ -237,6 +237,14 @@ export async function checkReport(environment: NodeJS.ProcessEnv): Promise<Check
     notices: result.ok ? [noFencingNotice] : [],
     summary: summaryOf(result, diagnostics, paths.haDir)
   }
+}
+
+/** File by file in the order they were first mentioned, each from top to bottom. */
+function byPlace(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  const files = [...new Set(diagnostics.map(found => found.position.file))]
+  return [...diagnostics].sort((a, b) =>
+    files.indexOf(a.position.file) - files.indexOf(b.position.file) || a.position.line - b.position.line || a.position.column - b.position.column
+  )
 }
 
 function summaryOf(result: ConfigurationResult, diagnostics: readonly Diagnostic[], haDir: string): string {

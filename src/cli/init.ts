@@ -14,6 +14,7 @@ import type { Diagnostic } from '../config/types.js'
 import { exitStatuses } from '../daemon/exit-status.js'
 import { ownNodeName } from '../daemon/load-configuration.js'
 import { pathsFrom } from '../daemon/paths.js'
+import { usageError } from './exit-codes.js'
 import { keyFileText, randomKeyText } from './keygen.js'
 import { systemCode, writeAtomically, writeFault } from './write-file.js'
 
@@ -118,7 +119,7 @@ Example, on ha1:
 For a ucast link this host's own address is added when it can be found, so that both nodes can have the same file.
 Chosen for you, change them in ha.cf: ${Object.entries(chosen).map(([name, value]) => `${name} ${value}`).join(', ')}, a sha256 key.
 
-Exit status: 0 written, 1 not written, 6 the options have faults.`)
+Exit status: 0 written, 1 not written, 2 options missing, 6 the options have faults.`)
     .action(async (options: InitOptions) => {
       const outcome = await init(options, process.env)
       process.stdout.write(outcome.out)
@@ -135,18 +136,23 @@ interface Outcome {
 
 async function init(options: InitOptions, environment: NodeJS.ProcessEnv): Promise<Outcome> {
   const directory = resolve(options.dir ?? pathsFrom(environment).haDir)
-  const wordFaults = [...(options.node ?? []), ...(options.address ?? []), ...(options.resource ?? [])]
+  if (options.node?.length !== 2 || options.link === undefined) {
+    const counts = options.node?.length === 2 ? [] : [`--node is given ${options.node?.length ?? 0} times; give it twice, once for each node of the cluster`]
+    const links = options.link === undefined ? ['--link is not given; the nodes must hear each other, e.g. --link "ucast eth1 10.0.0.2"'] : []
+    return refused([...counts, ...links, 'nothing was written; see: heartbeat init --help'], usageError)
+  }
+  const wordFaults = [...options.node, ...(options.address ?? []), ...(options.resource ?? [])]
     .filter(word => !/^[^\s#]+$/.test(word))
     .map(word => `${JSON.stringify(word)} is not one word; give each node, address and resource an option of its own`)
-  const linkFaults = (options.link ?? []).filter(link => /[\n#]/.test(link) || !/^\s*(bcast|ucast|mcast)\s/.test(link))
+  const linkFaults = options.link.filter(link => /[\n#]/.test(link) || !/^\s*(bcast|ucast|mcast)\s/.test(link))
     .map(link => `${JSON.stringify(link)} is not a medium; write --link "ucast eth1 10.0.0.2", "bcast eth0" or "mcast eth1 239.0.0.42 694 1 0"`)
   if (wordFaults.length + linkFaults.length > 0) return refused([...wordFaults, ...linkFaults], exitStatuses.configuration.status)
 
-  const links = withOwnLines(options.link ?? [], ownIpv4Addresses)
-  const files = initialFiles({ nodes: options.node ?? [], links, resources: [...(options.address ?? []), ...(options.resource ?? [])] }, randomKeyText())
-  const { faults, remarks } = review(files, options.node?.[0] ?? '')
+  const links = withOwnLines(options.link, ownIpv4Addresses)
+  const files = initialFiles({ nodes: options.node, links, resources: [...(options.address ?? []), ...(options.resource ?? [])] }, randomKeyText())
+  const { faults, remarks } = review(files, options.node[0] ?? '')
   if (faults.length > 0) return refused([...faults, 'nothing was written; see: heartbeat init --help'], exitStatuses.configuration.status)
-  return await writeAll(directory, files, remarks, { self: await ownNodeName(directory), nodes: (options.node ?? []).map(node => node.toLowerCase()) })
+  return await writeAll(directory, files, remarks, { self: await ownNodeName(directory), nodes: options.node.map(node => node.toLowerCase()) })
 }
 
 const refused = (lines: readonly string[], status: number = exitStatuses.general.status): Outcome => ({ out: '', err: `${lines.join('\n')}\n`, status })

@@ -173,6 +173,9 @@ function readSecret(id: number, method: AuthMethod, methodWord: Word, keyWord: W
   if (bytes.length < keyBytesMin) {
     findings.warning(keyWord.position, { what: `key ${id} has only ${bytes.length} characters`, why: 'short keys can be guessed from one recorded datagram', fix: `use at least ${keyBytesMin} random characters; run: heartbeat keygen` })
   }
+  if (keyWord.text.startsWith('replace-this-key')) {
+    findings.warning(keyWord.position, { what: `key ${id} is the one of the sample file`, why: 'everybody knows it', fix: 'make a key with: heartbeat keygen' })
+  }
   if (keyWord.text.startsWith('#')) {
     findings.warning(keyWord.position, { what: `key ${id} begins with \`#\``, why: 'a `#` starts a comment at the beginning of a line only, so here it belongs to the key', fix: 'if it was meant as a comment, write the key in front of it' })
   } else if (extra !== undefined && !extra.text.startsWith('#')) {
@@ -194,9 +197,6 @@ function chosenKey(source: KeySource, draft: Draft, findings: Findings): AuthKey
     if (draft.brokenIds.has(draft.active.id)) return null
     findings.error(draft.active.position, { what: `key ${draft.active.id} does not exist`, why: '`auth` chooses the key that signs', fix: `write a line \`${draft.active.id} sha256 KEY\`, or choose one of the keys below` })
     return null
-  }
-  if (entry.key.method === 'sha256' || entry.key.method === 'sha512') {
-    findings.info(draft.active.position, { what: `datagrams are signed with ${entry.key.method}`, why: 'a Linux-HA 3.0.6 peer does not know it and would not hear this node', fix: 'nothing to do when both nodes run this daemon; otherwise use sha1' })
   }
   return entry.key
 }

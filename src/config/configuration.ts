@@ -104,10 +104,10 @@ function rulesBetweenFiles(cf: HaCf, groups: readonly ResourceGroup[], sources: 
   return findings.inOrder()
 }
 
-/** `/etc/ha.d/ha.cf:14:10: error: what; why; fix` on one line. */
+/** `/etc/ha.d/ha.cf:14:10: error: what; why; fix` on one line, safe to show on a terminal whatever the file contains. */
 export function formatDiagnostic(diagnostic: Diagnostic): string {
   const { position, severity, what, why, fix } = diagnostic
-  return `${position.file}:${position.line}:${position.column}: ${severity}: ${what}; ${why}; ${fix}`
+  return `${position.file}:${position.line}:${position.column}: ${severity}: ${what}; ${why}; ${fix}`.replace(/[\u0000-\u001F\u007F-\u009F]/g, '?')
 }
 
 /**

@@ -24,6 +24,8 @@ export interface Draft {
   niceFailback: Position | null
   realtime: Setting<boolean> | null
   readonly recorded: Map<string, string>
+  /** Directives with a faulty or mistyped line: rules that depend on them would only repeat the fault in other words. */
+  readonly broken: Set<string>
   /** Each one-value directive's last place, to notice a second one. */
   readonly seen: Map<string, Position>
 }
@@ -42,6 +44,7 @@ export function emptyDraft(): Draft {
     niceFailback: null,
     realtime: null,
     recorded: new Map(),
+    broken: new Set(),
     seen: new Map()
   }
 }

@@ -22,7 +22,7 @@ export function checkWhole(source: SourceText, draft: Draft, context: { readonly
   checkNodes(start, draft, context.nodeName.toLowerCase(), findings)
   const udpport = draft.numbers.get('udpport')?.value ?? defaults.udpport
   const media = draft.media.map((medium): MediumSpec => (medium.kind === 'mcast' ? { ...medium, port: medium.port ?? udpport } : { ...medium, port: udpport }))
-  checkMedia(start, media, findings)
+  if (!['bcast', 'ucast', 'mcast', 'udp'].some(name => draft.broken.has(name))) checkMedia(start, media, findings)
   return {
     nodes: draft.nodes.map(node => node.value),
     ...checkedTimes(start, draft, findings),
@@ -41,6 +41,7 @@ export function checkWhole(source: SourceText, draft: Draft, context: { readonly
 
 function checkNodes(start: Position, draft: Draft, self: string, findings: Findings): void {
   const [first] = draft.nodes
+  if (draft.broken.has('node')) return
   if (first === undefined) {
     findings.error(start, { what: 'no `node` line', why: 'a cluster needs to know its two nodes', fix: `write \`node ${self} OTHER\`, with the names that \`uname -n\` prints` })
     return
@@ -94,7 +95,9 @@ type Times = Pick<HaCf, 'keepaliveMs' | 'warntimeMs' | 'deadtimeMs' | 'initdeadM
 function checkedTimes(start: Position, draft: Draft, findings: Findings): Times {
   const given = (name: TimeName, fallback: Millis): Millis => draft.times.get(name)?.value ?? fallback
   const place = (...names: TimeName[]): Position => names.map(name => draft.times.get(name)?.position).find(position => position !== undefined) ?? start
-  /** ` (set on line 3)` or ` (the default)`, so that the reader need not search. */
+  /** Whether all these are what the administrator meant; a rule over a mistyped one would mislead. */
+  const isMeant = (...names: TimeName[]): boolean => !names.some(name => draft.broken.has(name))
+  /** `(line 3)` or `(the default)`, so that the reader need not search. */
   const origin = (name: TimeName): string => {
     const position = draft.times.get(name)?.position
     return position === undefined ? '(the default)' : `(line ${position.line})`
@@ -112,13 +115,14 @@ function checkedTimes(start: Position, draft: Draft, findings: Findings): Times 
       fix: 'write `keepalive 10ms` or longer'
     })
   }
-  if (deadtimeMs <= 2 * keepaliveMs) {
+  const isComparable = isMeant('deadtime', 'keepalive')
+  if (isComparable && deadtimeMs <= 2 * keepaliveMs) {
     findings.error(place('deadtime', 'keepalive'), {
       what: `deadtime ${shownTime(deadtimeMs)} ${origin('deadtime')} must exceed twice keepalive ${shownTime(keepaliveMs)} ${origin('keepalive')}`,
       why: 'one lost or late datagram would make the peer dead',
       fix: `write \`deadtime ${shownForFile(millis(Math.max(4 * keepaliveMs, 40)))}\` or longer, or a shorter keepalive`
     })
-  } else if (deadtimeMs < 3 * keepaliveMs) {
+  } else if (isComparable && deadtimeMs < 3 * keepaliveMs) {
     findings.warning(place('deadtime', 'keepalive'), {
       what: `deadtime ${shownTime(deadtimeMs)} is less than three times keepalive ${shownTime(keepaliveMs)}`,
       why: 'two lost datagrams in a row, as in a short burst of traffic, move all resources',
@@ -128,13 +132,13 @@ function checkedTimes(start: Position, draft: Draft, findings: Findings): Times 
   const warntime = draft.times.get('warntime')
   if (warntime !== undefined && warntimeMs === 0) {
     findings.error(warntime.position, { what: 'warntime is 0', why: 'every heartbeat would be called late', fix: 'write a time between keepalive and deadtime, or delete the line' })
-  } else if (warntime !== undefined && warntimeMs >= deadtimeMs) {
+  } else if (warntime !== undefined && isMeant('deadtime') && warntimeMs >= deadtimeMs) {
     findings.error(warntime.position, {
       what: `warntime ${shownTime(warntimeMs)} must be shorter than deadtime ${shownTime(deadtimeMs)} ${origin('deadtime')}`,
       why: 'the peer would be dead before it is called late',
       fix: `write \`warntime ${shownForFile(defaults.warntimeMs(deadtimeMs))}\`, or delete the line`
     })
-  } else if (warntime !== undefined && warntimeMs <= keepaliveMs) {
+  } else if (warntime !== undefined && isMeant('keepalive') && warntimeMs <= keepaliveMs) {
     findings.warning(warntime.position, {
       what: `warntime ${shownTime(warntimeMs)} is not longer than keepalive ${shownTime(keepaliveMs)} ${origin('keepalive')}`,
       why: 'punctual heartbeats would be called late',
@@ -142,7 +146,7 @@ function checkedTimes(start: Position, draft: Draft, findings: Findings): Times 
     })
   }
   const initdead = draft.times.get('initdead')
-  if (initdead !== undefined && initdeadMs < deadtimeMs) {
+  if (initdead !== undefined && isMeant('deadtime') && initdeadMs < deadtimeMs) {
     findings.error(initdead.position, {
       what: `initdead ${shownTime(initdeadMs)} is shorter than deadtime ${shownTime(deadtimeMs)} ${origin('deadtime')}`,
       why: 'a peer would have less time to be heard at a cold start than in service',

@@ -7,7 +7,8 @@
  *
  * Invariants
  *  1. `cf` is null exactly when a finding is an error.
- *  2. `nodes` is what the file names, faults or not, so that haresources can be checked in the same run.
+ *  2. `nodes` is what the file names, whatever else is wrong in it, so that haresources can be checked in the same run;
+ *     it is empty when a node line itself is faulty.
  *
  * Not here: whether interfaces and paths exist (cli/check.ts), what a directive means (directives.ts).
  * Source: Linux-HA 3.0.6; differences: two nodes exactly, one value where one is meant, addresses instead of names.
@@ -20,7 +21,7 @@ import { emptyDraft, type Draft, type NumberName, type Setting, type TimeName } 
 import { onBcast, onMcast, onUcast } from './ha-cf-media.js'
 import { checkWhole } from './ha-cf-rules.js'
 import { linesOf, piecesOf, shown, startOf, withoutComment, wordsOf, type SourceText, type Word } from './lexer.js'
-import { didYouMean } from './nearest.js'
+import { didYouMean, nearestName } from './nearest.js'
 import type { Diagnostic, HaCf } from './types.js'
 import { parseBoolean, parseNumber, parseTime, type Value } from './values.js'
 
@@ -43,10 +44,12 @@ export function parseHaCf(source: SourceText, context: HaCfContext): ParsedHaCf 
   for (const line of linesOf(source, findings)) {
     const [first, ...rest] = wordsOf(withoutComment(line))
     if (first === undefined) continue
+    const errorsBefore = findings.errors
     readDirective(first, rest, draft, findings)
+    if (findings.errors > errorsBefore) draft.broken.add(nearestName(first.text, directiveNames) ?? first.text).add(first.text)
   }
   const cf = checkWhole(source, draft, context, findings)
-  const nodes = [...new Set(draft.nodes.map(node => node.value))]
+  const nodes = draft.broken.has('node') ? [] : draft.nodes.map(node => node.value)
   return { cf: findings.errors === 0 ? cf : null, nodes, diagnostics: findings.inOrder() }
 }
 
