@@ -1,5 +1,6 @@
 /** `heartbeat stop`: asks the daemon to release everything and waits until it and its guard are gone. */
 
+import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { HaError } from '../base/errors.js'
 import { elapsed, millis } from '../base/units.js'
@@ -101,6 +102,9 @@ export async function stop(context: CommandContext, options: StopOptions): Promi
 function alreadyStopped(context: CommandContext, options: StopOptions): number {
   if (options.json) context.out(JSON.stringify({ ok: true, note: 'Heartbeat already stopped.' }))
   else context.out('INFO: Heartbeat already stopped.')
+  if (existsSync(context.paths.pidFile)) {
+    context.err("WARN: the daemon was killed and its resources may still run here: 'heartbeat start' adopts them, 'heartbeat stop' then releases them")
+  }
   return 0
 }
 

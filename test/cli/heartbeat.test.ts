@@ -22,6 +22,7 @@ t.test('heartbeat: pid file of a dead daemon -> status 1 and a hint that resourc
   const { status, out } = await w.run(heartbeat, 'status')
   t.equal(status, 1)
   t.match(out, /was killed, and its resources may still run here/)
+  t.match(await w.run(heartbeat, 'stop'), { status: 0, out: 'INFO: Heartbeat already stopped.\n', err: /'heartbeat start' adopts them/ })
 })
 
 t.test("heartbeat: pid used again by a stranger -> not taken for the daemon", async t => {
