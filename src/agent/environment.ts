@@ -16,6 +16,8 @@ import type { HaCf } from '../config/types.js'
 export interface EnvironmentSource {
   readonly haDir: string
   readonly stateDir: string
+  /** Where the daemons of this project keep their pid files; Filesystem spares those processes. */
+  readonly runDir?: string
   /** This node's name, as in ha.cf. */
   readonly node: string
   readonly cf: Pick<HaCf, 'logfile' | 'debugfile' | 'logfacility' | 'debug' | 'recorded'>
@@ -48,6 +50,7 @@ export function baseEnvironment(source: EnvironmentSource): Readonly<Record<stri
     HA_RESOURCEDIR: join(haDir, 'resource.d'),
     HA_FIFO: join(source.stateDir, 'fifo'),
     HA_VARLIB: source.stateDir,
+    HA_RUN_DIR: source.runDir ?? '/run/heartbeat',
     HA_VARRUN: '/var/run',
     HA_RSCTMP: '/run/resource-agents',
     HA_LOGFACILITY: cf.logfacility ?? 'none',

@@ -8,7 +8,8 @@
  * Invariant: what cannot be told is `unknown`, never `stopped`; a killed script knows nothing.
  *
  * Source: reference on resource agents, 1.4 (the table), 1.6 (the texts of the OCF wrappers). We differ from Linux-HA
- * in two ways: silence is judged by the exit code, and an OCF error text is `unknown` where Linux-HA read `stopped`.
+ * in two ways: silence is judged by the exit code, and texts that say "I cannot tell" (the OCF errors, drbddisk) are
+ * `unknown` where Linux-HA read `stopped`.
  */
 
 export type StatusWord = 'running' | 'stopped' | 'unknown'
@@ -38,6 +39,7 @@ export function readStatus(evidence: StatusEvidence): StatusReading {
     return { kind, note: kind === 'unknown' ? `status printed nothing and ended with exit code ${exitCode}` : null }
   }
   if (ocfErrorText.test(text) && exitCode !== 0) return { kind: 'unknown', note: null }
+  if (/cannot determine status/.test(text)) return { kind: 'unknown', note: null } // drbddisk, when drbdadm fails
 
   const kind = wordsSay(text)
   const agreed = kind === 'running' ? exitCode === 0 : exitCode !== 0

@@ -63,6 +63,7 @@ export function createWorld(test: Test, source: { readonly scripts: string; read
     ...baseEnvironment({
       haDir: '/etc/ha.d',
       stateDir: '/var/lib/heartbeat',
+      runDir: join(folder, 'run'),
       node: 'alpha',
       cf: { logfile: null, debugfile: null, logfacility: null, debug: 0, recorded: {} }
     }),
