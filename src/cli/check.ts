@@ -5,6 +5,7 @@
  * what works but deserves a second look.
  */
 
+import { basename } from 'node:path'
 import type { Command } from 'commander'
 import { canonical, inSubnet, parseIp } from '../config/address.js'
 import { formatDiagnostic, isError, type ConfigurationResult } from '../config/configuration.js'
@@ -239,11 +240,11 @@ export async function checkReport(environment: NodeJS.ProcessEnv): Promise<Check
   }
 }
 
-/** File by file in the order they were first mentioned, each from top to bottom. */
+/** File by file, each from top to bottom. */
 function byPlace(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
-  const files = [...new Set(diagnostics.map(found => found.position.file))]
+  const rank = (found: Diagnostic): number => ['ha.cf', 'haresources', 'authkeys'].indexOf(basename(found.position.file))
   return [...diagnostics].sort((a, b) =>
-    files.indexOf(a.position.file) - files.indexOf(b.position.file) || a.position.line - b.position.line || a.position.column - b.position.column
+    rank(a) - rank(b) || a.position.line - b.position.line || a.position.column - b.position.column
   )
 }
 

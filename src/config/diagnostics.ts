@@ -22,7 +22,6 @@ const findingsMax = 200
 export class Findings {
   readonly #diagnostics: Diagnostic[] = []
   #errors = 0
-  #dropped = 0
 
   error(position: Position, finding: Finding): void {
     this.#errors += 1
@@ -41,6 +40,11 @@ export class Findings {
     return this.#errors
   }
 
+  /** No more findings are kept: whoever goes line by line may stop. */
+  get isFull(): boolean {
+    return this.#diagnostics.length >= findingsMax
+  }
+
   /** All findings so far in the order of the file. */
   inOrder(): readonly Diagnostic[] {
     return [...this.#diagnostics].sort(
@@ -53,12 +57,11 @@ export class Findings {
       this.#diagnostics.push({ severity, position, ...finding })
       return
     }
-    this.#dropped += 1
     const last = this.#diagnostics.length - 1
     this.#diagnostics[last] = {
       severity: this.#errors > 0 ? 'error' : 'warning',
       position: this.#diagnostics[last]?.position ?? position,
-      what: `${this.#dropped + 1} more findings are not shown`,
+      what: 'more findings follow, which are not shown',
       why: 'this does not look like the file it should be',
       fix: 'correct the findings above first'
     }

@@ -44,6 +44,7 @@ export function parseHaCf(source: SourceText, context: HaCfContext): ParsedHaCf 
   for (const line of linesOf(source, findings)) {
     const [first, ...rest] = wordsOf(withoutComment(line))
     if (first === undefined) continue
+    if (findings.isFull && findings.errors > 0) break
     const errorsBefore = findings.errors
     readDirective(first, rest, draft, findings)
     if (findings.errors > errorsBefore) draft.broken.add(nearestName(first.text, directiveNames) ?? first.text).add(first.text)

@@ -37,6 +37,7 @@ export function parseHaresources(source: SourceText, context: HaresourcesContext
   const findings = new Findings()
   const groups: ResourceGroup[] = []
   for (const words of logicalLines(source, findings)) {
+    if (findings.isFull && findings.errors > 0) break
     const group = readGroup(words, context, findings)
     if (group !== null) groups.push(group)
   }
@@ -87,6 +88,7 @@ function readGroup(words: readonly Word[], context: HaresourcesContext, findings
   checkHome(nodeWord, home, context, findings)
   const resources: ResourceSpec[] = []
   for (const word of rest) {
+    if (findings.isFull && findings.errors > 0) break
     const resource = readResource(word, findings)
     if (resource !== null) resources.push(resource)
   }
