@@ -5,9 +5,7 @@
 
 import { spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { closeSync, constants, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { closeSync, constants, mkdirSync, openSync, readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { HaError, errorCodes } from '../base/errors.js'
 import type { ErrorCode } from '../base/errors.js'
@@ -18,7 +16,6 @@ import type { Configuration } from '../config/types.js'
 import { exitMeaning, exitStatuses } from '../daemon/exit-status.js'
 import { defaultRealtimePriority, guardCommand } from '../daemon/guard.js'
 import { loadConfiguration } from '../daemon/load-configuration.js'
-import { packageRoot } from '../daemon/paths.js'
 import { parseDuration } from './arguments.js'
 import type { CommandContext } from './context.js'
 import { exitStatusOf } from './exit-codes.js'
@@ -82,7 +79,7 @@ export async function start(context: CommandContext, options: StartOptions): Pro
   const running = await alreadyRunning(context)
   if (running !== null) return running
   const priority = options.realtime && configuration.cf.realtime ? usablePriority(configuration, context) : null
-  if (options.foreground) return await runInForeground(context, priority)
+  if (options.foreground) return await runInForeground(priority)
   return await launch(context, { priority, timeout: options.timeout, logfile: configuration.cf.logfile })
 }
 
@@ -240,14 +237,9 @@ function lastWords(context: CommandContext): readonly string[] {
  * This process becomes the daemon: whoever started it (systemd, a person) is its guard. No second process means that
  * signals reach it directly and no memory is spent on waiting.
  */
-async function runInForeground(context: CommandContext, priority: number | null): Promise<number> {
+async function runInForeground(priority: number | null): Promise<number> {
   if (priority !== null) spawnSync('chrt', ['-r', '-R', '-p', String(priority), String(process.pid)], { stdio: 'ignore', timeout: 5_000 })
   process.env['HA_FOREGROUND'] = '1'
-  const main = context.daemon?.[0] ?? join(packageRoot(), 'dist', 'src', 'daemon', 'main.js')
-  if (!existsSync(main)) {
-    context.err(`ERROR: ${main} is missing; run \`npm run build\``)
-    return exitStatuses.general.status
-  }
-  await import(pathToFileURL(main).href)
+  await import('../daemon/main.js')
   return 0 // the daemon sets its own exit status when it ends
 }

@@ -92,10 +92,7 @@ export async function startControlServer(options: ControlServerOptions): Promise
     get connections() {
       return visitors.size
     },
-    close() {
-      closing ??= closeAll(server, visitors, clock)
-      return closing
-    }
+    close: () => (closing ??= closeAll(server, visitors, clock))
   }
 }
 
@@ -104,8 +101,11 @@ class Visitor {
   readonly #socket: Socket
   readonly #options: ControlServerOptions
   readonly #abort = new AbortController()
+  #resolveGone: () => void = () => undefined
   /** Resolves when the connection is closed and its signal aborted. */
-  readonly gone: Promise<void>
+  readonly gone = new Promise<void>(resolve => {
+    this.#resolveGone = resolve
+  })
   #deadline: Scheduled
   #unread: Buffer[] = []
   #unreadBytes = 0
@@ -120,12 +120,7 @@ class Visitor {
     socket.on('end', () => this.#onEnd())
     // A reset by the other side needs no answer; 'close' follows and does the work.
     socket.on('error', () => socket.destroy())
-    this.gone = new Promise(resolve => {
-      socket.on('close', () => {
-        this.#onClose()
-        resolve()
-      })
-    })
+    socket.on('close', () => this.#onClose())
   }
 
   /** Answers HA_NOT_RUNNING where no answer was given yet. */
@@ -205,6 +200,7 @@ class Visitor {
     this.#state = 'gone'
     this.#deadline.cancel()
     this.#abort.abort()
+    this.#resolveGone()
   }
 }
 
