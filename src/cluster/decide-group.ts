@@ -18,7 +18,7 @@
 
 import { isDeaf, isTwoWay } from '../membership/peer.js'
 import { beginStart, beginStop, clearFailure, resume } from '../resource/group-machine.js'
-import { isHeld, isReleased, type GroupView } from '../resource/ownership.js'
+import { isHeld, isReleased, type GroupView } from '../wire/ownership.js'
 import { placement, survivorOf, type Placement, type PlacementRules, type Standing } from '../resource/placement.js'
 import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type Turn } from './turn.js'
 import type { GroupState } from './types.js'
@@ -126,16 +126,16 @@ function decideHeld(turn: Turn, index: number): void {
     return stop(turn, index, `${peerName} runs Linux-HA Heartbeat, with which resources are not shared`)
   }
   if (now.other.isHolding) {
-    if (!group.isContested) {
-      changeGroup(turn, index, { isContested: true })
+    if (group.contest !== 'seen') {
+      changeGroup(turn, index, { contest: 'seen' })
       note(turn, 'error', `Both machines own our resources! ${peerName} also shows ${groupAt(turn, index).setup.key} ${now.theirs?.state ?? ''}`)
     }
     if (survivorOf(now.rules, now.mine, now.other).name !== settings.self.name) {
       return stop(turn, index, `${peerName} started it later and keeps it`)
     }
-  } else if (group.isContested && now.theirs !== null && isReleased(now.theirs.state) && shownState(group) === 'running') {
-    changeGroup(turn, index, { isContested: false })
-    note(turn, 'info', `${peerName} has released ${groupAt(turn, index).setup.key}; announcing its addresses again`)
+  } else if (group.contest !== 'none' && now.theirs !== null && isReleased(now.theirs.state) && shownState(group) === 'running') {
+    changeGroup(turn, index, { contest: 'none' })
+    note(turn, 'info', `${peerName} does not hold ${groupAt(turn, index).setup.key}; announcing its addresses again`)
     turn.effects.push({ kind: 'announce', group: index })
   }
   if (now.theirs?.state === 'blocked' && shownState(group) === 'starting' && !group.isForced) {
@@ -172,7 +172,7 @@ function decideReleased(turn: Turn, index: number): void {
     }
   }
   const epoch = Math.max(group.epoch, now.theirs?.epoch ?? 0) + 1
-  applyGroupStep(turn, index, beginStart(setup, group.machine), { claim: null, epoch, avoid: false, isContested: false, reason: target.reason })
+  applyGroupStep(turn, index, beginStart(setup, group.machine), { claim: null, epoch, avoid: false, contest: 'none', reason: target.reason })
 }
 
 /** Why this node must not even claim the group, or null when it may. */

@@ -6,7 +6,7 @@
 import { unreachable } from '../base/invariant.js'
 import { after } from '../base/units.js'
 import { beginStop, clearFailure } from '../resource/group-machine.js'
-import { isHeld } from '../resource/ownership.js'
+import { isHeld } from '../wire/ownership.js'
 import { wish } from './decide-group.js'
 import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type Turn } from './turn.js'
 import type { OperatorRequest, PendingMove, Scope } from './types.js'

@@ -16,7 +16,6 @@ const sentences: Readonly<Record<string, string>> = {
   replay: 'should_drop_message: attempted replay attack: a sequence number far below the newest',
   'unknown-node': 'process_status_message: bad node: the sender is not in ha.cf',
   'own-name-from-elsewhere': 'another machine sends under our own node name: check the node names and hb_uuid of both nodes',
-  'port-unreachable': 'the host answers that no heartbeat listens there',
   'bad-digest': 'authentication failed: the signature does not match; do both nodes have the same authkeys?',
   'unknown-key': 'Invalid authentication: signed with a key number that is not in authkeys',
   'no-signature': 'authentication failed: the datagram is not signed'

@@ -19,7 +19,7 @@ import { after, millis, type Instant } from '../base/units.js'
 import { deathAt, forgive, hear, isTwoWay, judge, unheardPeer } from '../membership/peer.js'
 import { forgiveLink, hearOn, judgeLink, linkDeathAt, silentLink } from '../membership/links.js'
 import { beginProbe, beginStop, deadlineOf, onOutcome, onTime, stateOf } from '../resource/group-machine.js'
-import { isHeld, type GroupView, type NodeView } from '../resource/ownership.js'
+import { isHeld, type GroupView, type NodeView } from '../wire/ownership.js'
 import type { Heard } from '../wire/status.js'
 import { decideGroup, isHeldByPeer } from './decide-group.js'
 import { noteDifferences } from './differences.js'
@@ -46,7 +46,7 @@ export function initialState(settings: ClusterSettings, now: Instant): ClusterSt
     avoid: false,
     wantedUntil: null,
     isForced: false,
-    isContested: false,
+    contest: 'none',
     reason: 'looking whether it runs here'
   })
   return {
@@ -61,9 +61,11 @@ export function initialState(settings: ClusterSettings, now: Instant): ClusterSt
     isReplyDue: true,
     moves: [],
     stopRequests: [],
+    stopTold: null,
     farewells: 0,
     isSettledOnce: false,
     differences: '',
+    isPortClosed: false,
     isCatchingUp: false,
     stalls: { count: 0, longestMs: 0 },
     refusals: new Map(),
@@ -104,7 +106,7 @@ function record(turn: Turn, event: ClusterEvent): void {
       return
     }
     case 'port-unreachable':
-      return countRefused(turn, 'port-unreachable', turn.settings.peerName)
+      return onPortUnreachable(turn, event.link)
     case 'asked':
       return onAsked(turn, event.id, event.request)
     default:
@@ -142,7 +144,7 @@ function onHeard(turn: Turn, linkIndex: number, heard: Heard): void {
   }
   if (step.hearing === 'duplicate') return
   turn.effects.push(...step.notes.map(one => ({ kind: 'note', ...one }) as const))
-  turn.state = { ...turn.state, peer: step.peer, accepted: turn.state.accepted + 1 }
+  turn.state = { ...turn.state, peer: step.peer, accepted: turn.state.accepted + 1, isPortClosed: false }
   if (step.hearing === 'newest' && message.status !== null) onPeerStatus(turn, before)
   if (isForUs && step.peer.implementation !== 'own') onLinuxHa(turn, heard)
 }
@@ -151,10 +153,24 @@ function onHeard(turn: Turn, linkIndex: number, heard: Heard): void {
 function onPeerStatus(turn: Turn, before: ClusterState['peer']): void {
   const { peer } = turn.state
   if (peer.generation !== before.generation) remember(turn)
+  if (before.standing.kind === 'dead' && peer.standing.kind === 'alive') suspectContest(turn)
   if (peer.standing.kind === 'left' && before.standing.kind !== 'left') note(turn, 'info', `Received shutdown notice from '${peer.name}'.`)
   // An acknowledgement is awaited there when its vector changed; do not let it wait for our next keepalive.
   const hasNews = visibleText(peer.view) !== visibleText(before.view) || before.standing.kind !== 'alive'
   if (hasNews && peer.implementation === 'own' && peer.standing.kind === 'alive') turn.state = { ...turn.state, isReplyDue: true }
+}
+
+/** While a peer counted as dead it may have announced our addresses as its own. */
+function suspectContest(turn: Turn): void {
+  const groups = turn.state.groups.map(group => (isHeld(stateOf(group.machine.run)) ? { ...group, contest: 'suspected' as const } : group))
+  turn.state = { ...turn.state, groups }
+}
+
+/** Evidence, not proof: the daemon is gone, its resources may not be. Only its silence counts. */
+function onPortUnreachable(turn: Turn, link: number): void {
+  if (turn.state.isPortClosed) return
+  turn.state = { ...turn.state, isPortClosed: true }
+  note(turn, 'info', `The host of ${turn.settings.peerName} answers on ${turn.settings.links[link]?.name ?? ''} that no heartbeat runs there`)
 }
 
 function onWoke(turn: Turn, stallMs: ReturnType<typeof millis>): void {
@@ -232,6 +248,7 @@ function noteSettled(turn: Turn): void {
 
 function settleLeaving(turn: Turn): void {
   const { state } = turn
+  tellStopProgress(turn)
   if (state.phase === 'leaving' && state.groups.every(group => ['stopped', 'failed', 'blocked'].includes(shownState(group)))) {
     note(turn, 'info', 'All HA resources relinquished.')
     turn.state = { ...state, phase: 'left' }
@@ -246,6 +263,18 @@ function settleLeaving(turn: Turn): void {
   }
   turn.state = { ...state, stopRequests: [] }
   turn.effects.push({ kind: 'exit', isClean: blocked.length === 0 })
+}
+
+/** Those who wait for the stop hear of each group when it is released. */
+function tellStopProgress(turn: Turn): void {
+  const { state, settings } = turn
+  if (state.phase !== 'leaving' || state.stopRequests.length === 0) return
+  const left = settings.groups.filter((_, index) => ['unknown', 'starting', 'running', 'stopping'].includes(shownState(groupAt(turn, index).group))).map(one => one.key)
+  const told = state.stopTold ?? []
+  const gone = told.filter(key => !left.includes(key))
+  const texts = state.stopTold === null ? left.map(key => `giving up ${key}`) : gone.map(key => `${key} is released`)
+  for (const id of state.stopRequests) for (const text of texts) turn.effects.push({ kind: 'progress', id, text })
+  if (state.stopTold === null || gone.length > 0) turn.state = { ...state, stopTold: left }
 }
 
 /** Sends the status when something changed, when an answer is awaited, or when a keepalive has passed. */

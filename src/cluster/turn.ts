@@ -3,9 +3,10 @@
  * `step`; what leaves it is a new immutable state.
  */
 
+import type { NoteLevel } from '../base/note.js'
 import type { Instant } from '../base/units.js'
-import { stateOf, type GroupStep, type NoteLevel } from '../resource/group-machine.js'
-import type { GroupStateName, GroupView } from '../resource/ownership.js'
+import { stateOf, type GroupStep } from '../resource/group-machine.js'
+import type { GroupStateName, GroupView } from '../wire/ownership.js'
 import { invariant } from '../base/invariant.js'
 import type { ClusterEffect, ClusterSettings, ClusterState, GroupSettings, GroupState } from './types.js'
 

@@ -3,11 +3,12 @@
  * next; whoever runs it performs the effects in order and posts their outcomes as events (style B3).
  */
 
+import type { NoteLevel } from '../base/note.js'
 import type { Instant, Millis } from '../base/units.js'
 import type { LinkState } from '../membership/links.js'
 import type { PeerState, Timing } from '../membership/peer.js'
-import type { GroupMachine, GroupOperation, GroupSetup, NoteLevel, OperationOutcome } from '../resource/group-machine.js'
-import type { NodePhase, NodeView } from '../resource/ownership.js'
+import type { GroupMachine, GroupOperation, GroupSetup, OperationOutcome } from '../resource/group-machine.js'
+import type { NodePhase, NodeView } from '../wire/ownership.js'
 import type { Heard } from '../wire/status.js'
 import type { Field } from '../wire/message.js'
 
@@ -46,8 +47,11 @@ export interface GroupState {
   readonly wantedUntil: Instant | null
   /** An operator gave his word that the peer does not run it. */
   readonly isForced: boolean
-  /** Both nodes held it; the one that keeps it announces its addresses again once the other let go. */
-  readonly isContested: boolean
+  /**
+   * `suspected`: the peer came back from the dead and may have held it too; `seen`: it did. Whoever keeps the group
+   * announces its addresses again once the other shows it released.
+   */
+  readonly contest: 'none' | 'suspected' | 'seen'
   /** Why the group is in this state: one sentence. */
   readonly reason: string
 }
@@ -77,10 +81,14 @@ export interface ClusterState {
   readonly moves: readonly PendingMove[]
   /** Requests to stop, answered when everything is released. */
   readonly stopRequests: readonly number[]
+  /** Groups not released yet, as last told to those who wait for the stop; null before the first telling. */
+  readonly stopTold: readonly string[] | null
   readonly farewells: number
   readonly isSettledOnce: boolean
   /** Groups known to differ from the peer's, as text, so that each change is said once. */
   readonly differences: string
+  /** The peer's host has said that no heartbeat listens there, and nothing was heard since. */
+  readonly isPortClosed: boolean
   /** We stood still and have not read all waiting datagrams yet: what the last one said may long be untrue. */
   readonly isCatchingUp: boolean
   readonly stalls: { readonly count: number; readonly longestMs: number }

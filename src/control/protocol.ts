@@ -11,6 +11,7 @@
  */
 
 import type { ErrorCode } from '../base/errors.js'
+import type { GroupStateName } from '../wire/ownership.js'
 
 export const protocolVersion = 1
 export const lineBytesMax = 64 * 1024
@@ -43,17 +44,6 @@ export type ControlResult =
   | { readonly kind: 'status'; readonly status: StatusReport }
   /** `note` is a sentence for the operator, e.g. `ha2 now runs 10.0.0.5`. */
   | { readonly kind: 'done'; readonly note: string }
-
-/** A resource group's state as one node shows it. */
-export type GroupStateName =
-  | 'unknown'
-  | 'stopped'
-  | 'claimed'
-  | 'starting'
-  | 'running'
-  | 'stopping'
-  | 'failed'
-  | 'blocked'
 
 export interface LinkReport {
   readonly name: string

@@ -5,7 +5,7 @@ import { differencesOf } from '../cluster/differences.js'
 import { peerGroup, shownState } from '../cluster/turn.js'
 import type { ClusterSettings, ClusterState, GroupSettings, GroupState } from '../cluster/types.js'
 import type { GroupReport, LinkReport, NodeReport, StatusReport } from '../control/protocol.js'
-import { isHeld, type GroupStateName } from '../resource/ownership.js'
+import { isHeld, type GroupStateName } from '../wire/ownership.js'
 
 export interface ReportContext {
   readonly settings: ClusterSettings

@@ -11,7 +11,7 @@
  *    which takes over after its deadtime, does not meet resources that nobody watches.
  */
 
-import { writeSync } from 'node:fs'
+import { closeSync, writeSync } from 'node:fs'
 import { exitStatuses } from './exit-status.js'
 
 /** Ends the process on any error that nobody handled. `lastWords` writes synchronously and does not throw. */
@@ -56,6 +56,7 @@ export class ReadySignal {
     if (this.#fd === null) return
     try {
       writeSync(this.#fd, line)
+      closeSync(this.#fd) // or every script we run would hold it open
     } catch (error) {
       writeToStderr(`cannot tell the starting program: ${String(error)}`)
     }

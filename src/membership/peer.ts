@@ -17,8 +17,8 @@
  */
 
 import { after, elapsed, instant, type Instant, type Millis } from '../base/units.js'
-import type { NodeView } from '../resource/ownership.js'
-import type { NoteLevel } from '../resource/group-machine.js'
+import type { NodeView } from '../wire/ownership.js'
+import type { NoteLevel } from '../base/note.js'
 import { accept, emptyWindow, type SequenceWindow } from './sequence-window.js'
 
 export interface Timing {

@@ -5,7 +5,8 @@
 import type { Millis } from '../base/units.js'
 import type { ResourceSpec } from '../config/types.js'
 
-export type AgentOperation = 'start' | 'stop' | 'status'
+/** `announce` tells the network again where an address lives (gratuitous ARP, unsolicited NA); always by our own IPaddr2. */
+export type AgentOperation = 'start' | 'stop' | 'status' | 'announce'
 
 /**
  * How an operation ended. `ok`: start or stop said success. For status: `running`, `stopped`, or `unknown` when the

@@ -18,8 +18,9 @@
  */
 
 import { unreachable } from '../base/invariant.js'
+import type { NoteLevel } from '../base/note.js'
 import { after, millis, type Instant, type Millis } from '../base/units.js'
-import type { GroupStateName } from './ownership.js'
+import type { GroupStateName } from '../wire/ownership.js'
 
 export interface ResourcePlan {
   /** As written in haresources. */
@@ -82,8 +83,6 @@ export type GroupEffect =
   | { readonly kind: 'operate'; readonly index: number; readonly operation: GroupOperation; readonly attempt: number; readonly timeoutMs: Millis }
   | { readonly kind: 'cancel'; readonly attempt: number }
   | { readonly kind: 'note'; readonly level: NoteLevel; readonly text: string }
-
-export type NoteLevel = 'debug' | 'info' | 'warn' | 'error' | 'crit'
 
 export interface GroupStep {
   readonly machine: GroupMachine

@@ -16,7 +16,7 @@
 
 import { bytesOf, stringField, binaryField, textOf } from './fields.js'
 import type { Field, Message } from './message.js'
-import { groupStates, nodePhases, type Acknowledgement, type GroupView, type NodePhase, type NodeView } from '../resource/ownership.js'
+import { groupStates, nodePhases, type Acknowledgement, type GroupView, type NodePhase, type NodeView } from './ownership.js'
 
 export const groupsMax = 1000
 
