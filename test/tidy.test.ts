@@ -21,13 +21,13 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   config: ['base'],
   wire: ['base', 'types:config'],
   membership: ['base', 'types:wire', 'types:config'],
-  resource: ['base', 'types:membership', 'types:config', 'types:port'],
+  resource: ['base', 'types:wire', 'types:membership', 'types:config', 'types:port'],
   fencing: ['base', 'types:membership'],
   cluster: ['base', 'config', 'wire', 'membership', 'resource', 'fencing', 'types:port', 'types:control'],
   port: ['types:base', 'types:config'],
   link: ['base', 'port', 'wire', 'types:config'],
   agent: ['base', 'port', 'types:config'],
-  control: ['base', 'port', 'types:config', 'types:daemon'],
+  control: ['base', 'port', 'types:wire', 'types:config', 'types:daemon'],
   cli: ['base', 'config', 'port', 'control', 'daemon', 'agent', 'link'],
   daemon: ['base', 'config', 'wire', 'membership', 'resource', 'fencing', 'cluster', 'port', 'link', 'agent', 'control']
 }
@@ -203,6 +203,10 @@ t.test('style: every TypeScript file -> no default export, any, suppressed error
   report(test, findings, 'clean')
 })
 
+/** An assigned promise is kept: whoever holds the variable owns it. */
+const isAssignment = (expression: ts.Expression): boolean =>
+  ts.isBinaryExpression(expression) && ts.isAssignmentOperator(expression.operatorToken.kind)
+
 t.test('promises: every expression statement -> none is left floating', async test => {
   const config = ts.readConfigFile(path.join(root, 'tsconfig.json'), name => fs.readFileSync(name, 'utf8'))
   const options = ts.parseJsonConfigFileContent(config.config, ts.sys, root).options
@@ -216,7 +220,7 @@ t.test('promises: every expression statement -> none is left floating', async te
       if (!ts.isExpressionStatement(node)) return
       const expression = ts.isVoidExpression(node.expression) ? node.expression.expression : node.expression
       if (ts.isAwaitExpression(expression)) return
-      if (isTapTest(expression)) return
+      if (isTapTest(expression) || isAssignment(expression)) return
       if (isPromise(checker, checker.getTypeAtLocation(expression))) {
         findings.push(`${at(node)}: a floating promise; await it, keep it, or hand it to supervise(name, promise)`)
       }

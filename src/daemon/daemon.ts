@@ -31,6 +31,7 @@ import type { RootLogger } from './logger.js'
 import { Memory, recall, type Remembered } from './memory.js'
 import type { Paths } from './paths.js'
 import { statusReport } from './report.js'
+import { supervise } from './supervise.js'
 
 /** How long the first medium may take to open; a host whose network comes up later is waited for this long. */
 const mediaWait = millis(5_000)
@@ -122,7 +123,7 @@ class Core implements Daemon {
       this.#settle = resolve
     })
     const searchPath = scriptSearchPath({ haDir: paths.haDir })
-    const environment = baseEnvironment({ haDir: paths.haDir, stateDir: paths.stateDir, node: nodeName, cf: configuration.cf })
+    const environment = baseEnvironment({ haDir: paths.haDir, stateDir: paths.stateDir, runDir: paths.runDir, node: nodeName, cf: configuration.cf })
     this.#agents = createAgentRunner({ clock, searchPath, environment, runDir: paths.runDir })
     this.#media = createMedia(configuration.cf.media, { clock, interfaces: networkInterfaces })
     const peerName = configuration.cf.nodes.find(node => node !== nodeName) ?? ''
@@ -176,7 +177,7 @@ class Core implements Daemon {
         medium.open({
           onDatagram: (payload, from) => this.#onDatagram(link, payload, from.address, post),
           onState: (state, reason) => {
-            logger[state === 'up' ? 'info' : 'warn']({}, `${medium.description}: ${reason}`)
+            logger[state === 'up' ? 'info' : 'warn']({}, state === 'up' ? reason : `${medium.description} is down: ${reason}`)
             post({ kind: 'medium', now: clock.monotonic(), link, trouble: state === 'up' ? null : reason })
             if (state === 'down') reasons.set(medium.description, reason)
             else {
@@ -246,12 +247,9 @@ class Core implements Daemon {
     if (this.#isEnding) return
     this.#isEnding = true
     this.#runner.stop()
-    this.#close().then(
-      () => this.#settle(isClean),
-      (error: unknown) => {
-        this.#options.logger.error({}, `While closing: ${String(error)}`)
-        this.#settle(isClean)
-      }
+    supervise(
+      'closing',
+      this.#close().finally(() => this.#settle(isClean))
     )
   }
 

@@ -20,6 +20,7 @@ import { dropAddresses, type RemovalContext } from './addresses.js'
 import type { RootLogger } from './logger.js'
 import type { Memory } from './memory.js'
 import { SentHistory } from './sent-history.js'
+import { supervise } from './supervise.js'
 
 /** The load average is decoration in the datagram; once a second is often enough. */
 const loadEveryMs = 1_000
@@ -135,19 +136,13 @@ export class Effects {
     const key = `${effect.group}/${effect.attempt}`
     const controller = new AbortController()
     this.#operations.set(key, controller)
-    agents.run({ resource, operation: effect.operation, timeoutMs: effect.timeoutMs }, { signal: controller.signal }).then(
-      outcome => {
-        this.#operations.delete(key)
-        logger.debug({ kind: outcome.kind, durationMs: Math.round(outcome.durationMs) }, `${resource.word} ${effect.operation} ended`)
-        this.#context.post({ kind: 'operated', now: clock.monotonic(), group: effect.group, attempt: effect.attempt, outcome })
-      },
-      (error: unknown) => {
-        // The port promises never to reject; a broken promise is a bug, and the last resort's to handle.
-        queueMicrotask(() => {
-          throw error
-        })
-      }
-    )
+    const request = { resource, operation: effect.operation, timeoutMs: effect.timeoutMs }
+    const ended = agents.run(request, { signal: controller.signal }).then(outcome => {
+      this.#operations.delete(key)
+      logger.debug({ kind: outcome.kind, durationMs: Math.round(outcome.durationMs) }, `${resource.word} ${effect.operation} ended`)
+      this.#context.post({ kind: 'operated', now: clock.monotonic(), group: effect.group, attempt: effect.attempt, outcome })
+    })
+    supervise(`${resource.word} ${effect.operation}`, ended)
   }
 
   #dropAddresses(groups: readonly number[]): void {
@@ -162,16 +157,11 @@ export class Effects {
     const { agents, configuration, logger } = this.#context
     const limit = configuration.cf.statusTimeoutMs
     for (const resource of configuration.groups[index]?.resources ?? []) {
-      agents.run({ resource, operation: 'announce', timeoutMs: limit }, { signal: new AbortController().signal }).then(
-        outcome => {
-          if (outcome.kind !== 'ok') logger.warn({}, `Could not announce ${resource.word}: ${outcome.said.join(' | ')}`)
-        },
-        (error: unknown) => {
-          queueMicrotask(() => {
-            throw error
-          })
-        }
-      )
+      const request = { resource, operation: 'announce', timeoutMs: limit } as const
+      const announced = agents.run(request, { signal: new AbortController().signal }).then(outcome => {
+        if (outcome.kind !== 'ok') logger.warn({}, `Could not announce ${resource.word}: ${outcome.said.join(' | ')}`)
+      })
+      supervise(`announcing ${resource.word}`, announced)
     }
   }
 

@@ -68,7 +68,7 @@ export class Memory {
   /** Writes in the background; of several values in a row only the newest is sure to be written. */
   keep(value: Remembered): void {
     this.#waiting = value
-    this.#writing ??= this.#drain()
+    if (this.#writing === null) this.#writing = this.#drain()
   }
 
   /** Resolves when nothing is being written; a hanging disk is the caller's to give up on. */
