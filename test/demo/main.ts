@@ -29,7 +29,7 @@ logfacility none
 keepalive 100ms
 warntime 250ms
 deadtime 500ms
-initdead 2s
+initdead 2
 udpport 694
 ucast eth0 10.77.0.1
 ucast eth0 10.77.0.2
@@ -126,6 +126,7 @@ async function perform(lab: Lab, story: Story): Promise<void> {
   await answers(lab, probe, lab.n1)
   story.client(await page(lab))
 
+  await breathe()
   story.act('n1 loses power: cables dark, every process gone')
   const died = await lab.powerOff(lab.n1)
   await answers(lab, probe, lab.n2)
@@ -134,6 +135,7 @@ async function perform(lab: Lab, story: Story): Promise<void> {
   story.client(await page(lab))
   await runs(lab, lab.n2)
 
+  await breathe()
   story.act('n1 is switched on again: auto_failback brings its group home')
   const returned = monotonicMs()
   await lab.n1.boot()
@@ -143,12 +145,14 @@ async function perform(lab: Lab, story: Story): Promise<void> {
   await runs(lab, lab.n1)
   rows.push({ what: 'failback: the group moves home', outageMs: probe.longestOutageSince(returned) })
 
+  await breathe()
   story.act('heartbeat standby, on n1: a planned switch')
   const moved = monotonicMs()
   await said(lab.n1, 'standby')
   await answers(lab, probe, lab.n2)
   rows.push({ what: 'planned switch to the other node', outageMs: probe.longestOutageSince(moved) })
 
+  await breathe()
   story.act('heartbeat takeover, on n1: and back')
   const fetched = monotonicMs()
   await said(lab.n1, 'takeover')
@@ -203,6 +207,9 @@ async function page(lab: Lab): Promise<string> {
   const text = await lab.atClient([process.execPath, '-e', program])
   return `http://${address}:${port}/ -> ${text.trim()}`
 }
+
+/** A moment to read, when somebody reads. */
+const breathe = (): Promise<void> => new Promise(resolve => setTimeout(resolve, process.stdout.isTTY ? 3_000 : 0))
 
 const ms = (value: number | undefined): string => `${Math.round(value ?? 0)} ms`
 

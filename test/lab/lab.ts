@@ -17,7 +17,7 @@ import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { command, monotonicMs, tryCommand } from './command.js'
+import { atOnce, command, monotonicMs, tryCommand } from './command.js'
 import { LabNode, echoPort, type LinkName, type NodeName } from './node.js'
 import { Probe } from './probe.js'
 import { keep, markOf, register, remove, sweep } from './registry.js'
@@ -150,7 +150,7 @@ export class Lab {
   probe(target: { readonly address: string; readonly kind?: 'udp' | 'http'; readonly port?: number; readonly everyMs?: number; readonly thresholdMs?: number }): Probe {
     const program = path.join(projectDirectory, 'dist/test/lab/probe-main.js')
     const words = [target.kind ?? 'udp', target.address, target.port ?? echoPort, target.everyMs ?? 5, target.thresholdMs ?? 30]
-    const probe = new Probe(this.enteringClient(), [process.execPath, program, markOf(this.name, 'probe'), ...words.map(String)])
+    const probe = new Probe(this.enteringClient(), [...atOnce, process.execPath, program, markOf(this.name, 'probe'), ...words.map(String)])
     this.#probes.push(probe)
     return probe
   }

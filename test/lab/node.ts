@@ -14,7 +14,7 @@ import { millis } from '../../src/base/units.js'
 import { request } from '../../src/control/client.js'
 import type { StatusReport } from '../../src/control/protocol.js'
 import { systemClock } from '../../src/daemon/system-clock.js'
-import { command, monotonicMs, tryCommand, type CommandOptions, type CommandResult } from './command.js'
+import { atOnce, command, monotonicMs, tryCommand, type CommandOptions, type CommandResult } from './command.js'
 import { markOf, readProc } from './registry.js'
 
 export type NodeName = 'n1' | 'n2'
@@ -120,7 +120,7 @@ export class LabNode {
     this.#pidOne = Number(children)
     if (!Number.isInteger(this.#pidOne) || this.#pidOne <= 1) throw new Error(`${this.name}: its pid 1 cannot be found: "${children}"`)
     const echo = path.join(this.#place.projectDirectory, 'dist/test/lab/echo.js')
-    await this.run(['sh', '-c', '"$0" "$@" >/dev/null 2>&1 &', process.execPath, echo, mark, this.name, String(echoPort)])
+    await this.run(['sh', '-c', '"$@" >/dev/null 2>&1 &', 'background', ...atOnce, process.execPath, echo, mark, this.name, String(echoPort)])
   }
 
   /** The command line that runs something in this node, for a shell of one's own. */
@@ -237,6 +237,9 @@ export class LabNode {
     if (this.#pidOne === null) return
     process.kill(this.#pidOne, 'SIGKILL')
     this.#pidOne = null
+    // The namespace would take its cables along, but some time later; the next boot wants to lay new ones.
+    const lines = [0, 1].map(link => `link delete ${this.name}e${link}`)
+    await command(['ip', '-n', `${this.#place.labName}-sw`, '-batch', '-'], { input: `${lines.join('\n')}\n` })
     await command(['ip', 'netns', 'delete', this.namespace])
   }
 

@@ -2,7 +2,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import readline from 'node:readline'
-import { monotonicMs } from './command.js'
+import { asAdministrator, monotonicMs } from './command.js'
 
 /** A time without any answer, on the monotonic clock; `toMs` and `by` are null while it lasts. */
 export interface Outage {
@@ -31,7 +31,7 @@ export class Probe {
 
   /** `launcher` is what runs a command in the client's namespace. */
   constructor(launcher: readonly string[], program: readonly string[]) {
-    const [file = '', ...args] = [...launcher, ...program]
+    const [file = 'env', ...args] = asAdministrator([...launcher, ...program])
     this.#child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] })
     this.#ended = new Promise(resolve => {
       this.#child.once('error', () => resolve())

@@ -9,10 +9,10 @@ const needsLinuxHa = needsLab.skip !== undefined || reason === null ? needsLab :
 
 /** What 3.0.6 understands, with the times of our tests. Its haresources is the same, of its own script names. */
 const linuxHaCf = (autoFailback: 'on' | 'off'): string =>
-  `logfile /var/log/ha-log\ndebugfile /var/log/ha-debug\nuse_logd off\nkeepalive 100ms\nwarntime 250ms\ndeadtime 500ms\ninitdead 2s\nudpport 694\nucast eth0 10.77.0.1\nucast eth0 10.77.0.2\nbcast eth1\nauto_failback ${autoFailback}\nnode n1 n2\n`
+  `logfile /var/log/ha-log\ndebugfile /var/log/ha-debug\nuse_logd off\nkeepalive 100ms\nwarntime 250ms\ndeadtime 500ms\ninitdead 2\nudpport 694\nucast eth0 10.77.0.1\nucast eth0 10.77.0.2\nbcast eth1\nauto_failback ${autoFailback}\nnode n1 n2\n`
 
 async function mixed(test: { teardown(end: () => void | Promise<void>): void }): Promise<Cluster> {
-  const cluster = await Cluster.configured(test, { autoFailback: 'off', initdead: '2s' })
+  const cluster = await Cluster.configured(test, { autoFailback: 'off', initdead: '2' })
   await prepareLinuxHa(cluster.n2)
   cluster.n2.writeConfig({ haCf: linuxHaCf('off'), haresources: `n1 IPaddr::${group}\n`, authkeys })
   cluster.n1.writeConfig({ haresources: `n1 IPaddr::${group}\n` })
@@ -55,8 +55,11 @@ t.test('Linux-HA 3.0.6: our daemon stops, starts again and is powered off -> it 
     await cluster.lab.waitFor(`Linux-HA says ${expected}`, async () => (await askLinuxHa(cluster.n2, 'nodestatus', 'n1')).stdout.trim() === expected, 20_000)
   }
   await theirWord('active')
+  // Its readers start one by one; what waited in the socket of the last one would look like a replay later.
+  await cluster.lab.waitFor('Linux-HA reads both links', async () => (await askLinuxHa(cluster.n2, 'hblinkstatus', 'n1', 'eth0')).stdout.trim() === 'up', 20_000)
   test.equal((await cluster.n1.heartbeat('stop')).code, 0)
   await theirWord('dead')
+  await cluster.watch('it does not take our farewell for a healed partition', () => !/returning after partition|Giving up all HA resources/.test(cluster.n2.readLog()), 3_000)
   await cluster.start(cluster.n1)
   await theirWord('active')
   test.match(cluster.n2.readLog(), /Heartbeat restart on node n1/)

@@ -7,7 +7,7 @@ import { Cluster, address, defaultHaresources, group, needsLab, needsTool, overl
 
 const debianScripts = [needsTool('/usr/lib/ocf/resource.d/heartbeat/IPaddr2', 'resource-agents'), needsTool('/etc/ha.d/resource.d/IPaddr2', 'heartbeat')]
 const needsDebianScripts = debianScripts.find(one => one.skip !== undefined) ?? {}
-const limits = 'start_timeout 1s\nstop_timeout 1s\nstatus_timeout 1s\nstop_retries 2\nstop_retry_delay 100ms'
+const limits = 'start_timeout 1\nstop_timeout 1\nstatus_timeout 1\nstop_retries 2\nstop_retry_delay 100ms'
 
 for (const behaviour of ['fail', 'hang'] as const) {
   t.test(`start: a script ${behaviour}s on its home node -> the group is released there and runs on the peer; cleanup brings it home`, needsLab, async test => {
@@ -38,7 +38,7 @@ for (const behaviour of ['fail', 'hang'] as const) {
     await cluster.watch('n2 does not start it', async () => (await cluster.groupOn(cluster.n2))?.here === 'stopped', 1_500)
     test.strictSame(cluster.story(), ['n1 start'])
     const status = await cluster.n1.status()
-    test.ok(status?.warnings.some(warning => /blocked/.test(warning)), JSON.stringify(status?.warnings))
+    test.ok(status?.warnings.some(warning => /blocked/i.test(warning)), JSON.stringify(status?.warnings))
     test.match(cluster.n1.readLog(), /CRIT.*Recorder|Resource STOP failure/)
     cluster.behave(cluster.n1, 'stop', 'ok')
     await cluster.n1.run(['rm', '-f', '/run/recorder.app'])

@@ -5,7 +5,7 @@ import { monotonicMs } from '../lab/command.js'
 import { Cluster, address, defaultHaresources, group, haCf, initdeadMs, needsLab, overlaps, soonMs } from './cluster.js'
 
 t.test('cold start: both nodes together -> the home node runs the group, without waiting for initdead', needsLab, async test => {
-  const cluster = await Cluster.configured(test, { initdead: '20s' })
+  const cluster = await Cluster.configured(test, { initdead: '20' })
   const began = monotonicMs()
   await cluster.start(cluster.n1, cluster.n2)
   await cluster.runs(cluster.n1)
