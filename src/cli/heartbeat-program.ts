@@ -19,6 +19,7 @@ const commands: Readonly<Record<string, () => Promise<Register>>> = {
   check: async () => (await import('./check.js')).registerCheck,
   start: async () => (await import('./start.js')).registerStart,
   stop: async () => (await import('./stop.js')).registerStop,
+  reload: async () => (await import('./reload.js')).registerReload,
   restart: async () => (await import('./restart.js')).registerRestart,
   status: async () => (await import('./status.js')).registerStatus,
   standby: async () => (await import('./move.js')).registerStandby,
@@ -26,20 +27,17 @@ const commands: Readonly<Record<string, () => Promise<Register>>> = {
   cleanup: async () => (await import('./move.js')).registerCleanup
 }
 
-/** Linux-HA's flags and the commands they became. `-r` is answered by hand, see below. */
+/** Linux-HA's flags and the commands they became. */
 const oldFlags: Readonly<Record<string, readonly string[]>> = {
   '-k': ['stop'],
   '-s': ['status'],
+  '-r': ['reload'],
   '-f': ['start', '--foreground'],
   '-V': ['--version']
 }
 
 export async function heartbeat(args: readonly string[], context: CommandContext): Promise<number> {
   const words = [...(oldFlags[args[0] ?? ''] ?? args.slice(0, 1)), ...args.slice(1)]
-  if (words[0] === '-r' || words[0] === 'reload') {
-    context.err("heartbeat: a running daemon does not read its files again yet. Use 'heartbeat restart': it checks them first,\nand the peer runs the resources meanwhile")
-    return usageError
-  }
   let status = 0
   const program = describeProgram(context)
   const only = commands[words[0] ?? '']
@@ -82,7 +80,7 @@ First steps, on both nodes:
   heartbeat check     find every fault of the files and of this host
   heartbeat start
 
-Linux-HA's old flags: -k stop, -s status, -f start --foreground, -V version, -r (use restart).
+Linux-HA's old flags: -k stop, -s status, -f start --foreground, -r reload, -V version.
 Its other commands are here, too: cl_status, hb_standby, hb_takeover.
 
 Environment:

@@ -48,6 +48,7 @@ function parseBody(body: Readonly<Record<string, unknown>>): ControlRequest | st
   const kind = body['kind']
   switch (kind) {
     case 'status':
+    case 'reload':
     case 'stop':
       return { kind }
     case 'cleanup': {
@@ -69,7 +70,7 @@ function parseBody(body: Readonly<Record<string, unknown>>): ControlRequest | st
       return typeof force === 'boolean' ? { kind, scope, wait, force } : 'force must be true or false'
     }
     default:
-      return `unknown request ${shown(kind)}; known are status, standby, takeover, cleanup, stop`
+      return `unknown request ${shown(kind)}; known are status, standby, takeover, cleanup, reload, stop`
   }
 }
 

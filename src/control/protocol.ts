@@ -32,6 +32,8 @@ export type ControlRequest =
   | { readonly kind: 'takeover'; readonly scope: GroupScope; readonly wait: boolean; readonly force: boolean }
   /** Release everything and end; answered when all is released, just before the daemon exits. */
   | { readonly kind: 'stop' }
+  /** Read the files again: new keys take effect at once, other changes are only named. */
+  | { readonly kind: 'reload' }
   /** Forget failures: look at every resource again and clear `failed` and `blocked` where it is really stopped. */
   | { readonly kind: 'cleanup'; readonly scope: GroupScope }
 

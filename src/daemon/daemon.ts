@@ -15,7 +15,8 @@ import { createAgentRunner } from '../agent/runner.js'
 import { HaError } from '../base/errors.js'
 import { millis } from '../base/units.js'
 import type { ClusterEffect, ClusterEvent, ClusterSettings, OperatorRequest } from '../cluster/types.js'
-import type { Configuration } from '../config/types.js'
+import { formatDiagnostic, isError } from '../config/configuration.js'
+import type { AuthKeys, Configuration } from '../config/types.js'
 import type { ControlRequest } from '../control/protocol.js'
 import { startControlServer, type ControlReply, type ControlServer } from '../control/server.js'
 import { createMedia } from '../link/media.js'
@@ -26,6 +27,7 @@ import { readHeard, type Sender } from '../wire/status.js'
 import { ClusterRunner } from './cluster-runner.js'
 import { clusterSettings } from './cluster-settings.js'
 import { Effects } from './effects.js'
+import { loadConfiguration } from './load-configuration.js'
 import { nextGeneration, nodeUuid } from './identity.js'
 import type { RootLogger } from './logger.js'
 import { Memory, recall, type Remembered } from './memory.js'
@@ -54,6 +56,8 @@ export interface DaemonOptions {
 export interface Daemon {
   /** Begins the orderly end: everything is released. Further calls change nothing. */
   stop(): void
+  /** Reads authkeys again and opens the log files anew. */
+  hangUp(): void
   /** Resolves when everything is released and closed: true when nothing is left that may still run. */
   readonly ended: Promise<boolean>
 }
@@ -112,6 +116,7 @@ class Core implements Daemon {
   readonly #memory: Memory
   #nextRequest = firstRequestId
   #settle: (isClean: boolean) => void = () => undefined
+  #keys: AuthKeys
   #isEnding = false
   #received = 0
 
@@ -119,6 +124,7 @@ class Core implements Daemon {
     const { clock, configuration, logger, nodeName, paths } = options
     this.#options = options
     this.#parts = parts
+    this.#keys = configuration.keys
     this.ended = new Promise(resolve => {
       this.#settle = resolve
     })
@@ -141,6 +147,7 @@ class Core implements Daemon {
     this.#effects = new Effects({
       clock,
       configuration,
+      keys: () => this.#keys,
       sender: parts.sender,
       peerName,
       media: this.#media,
@@ -204,11 +211,39 @@ class Core implements Daemon {
       const context = { settings: this.#settings, now: clock.monotonic(), version, pid: process.pid, logLinesLost: logger.dropped() }
       return reply.done({ kind: 'status', status: statusReport(this.#runner.state, context) })
     }
+    if (request.kind === 'reload') return supervise('reload', this.reload(reply))
     this.#post(request, reply)
+  }
+
+  /** Reads the files again. Keys change at once; a fault in any file changes nothing. `reply` is null on SIGHUP. */
+  async reload(reply: ControlReply | null): Promise<void> {
+    const { configuration, logger, nodeName, paths } = this.#options
+    const loaded = await loadConfiguration(paths.haDir, { nodeName })
+    if (!loaded.ok) {
+      const faults = loaded.diagnostics.filter(isError).map(formatDiagnostic)
+      for (const fault of faults) logger.error({}, `Not reloaded: ${fault}`)
+      return reply?.fail('HA_CONFIG_INVALID', faults.join('\n'))
+    }
+    this.#keys = loaded.configuration.keys
+    const { active, byId } = this.#keys
+    const keysNow = `signing with key ${active.id} (${active.method}), accepting ${[...byId.keys()].sort((a, b) => a - b).join(', ')}`
+    logger.info({}, `Rereading authentication file: ${keysNow}`)
+    const changed = [
+      ...(sameValue(configuration.cf, loaded.configuration.cf) ? [] : ['ha.cf']),
+      ...(sameValue(configuration.groups, loaded.configuration.groups) ? [] : ['haresources'])
+    ]
+    const others = changed.length === 0 ? 'ha.cf and haresources: Configuration unchanged.' : `${changed.join(' and ')} changed: takes effect with heartbeat restart`
+    logger.info({}, others)
+    reply?.done({ kind: 'done', note: `${keysNow}\n${others}` })
   }
 
   stop(): void {
     this.#post({ kind: 'stop' }, null)
+  }
+
+  hangUp(): void {
+    this.#options.logger.reopen()
+    supervise('reload', this.reload(null))
   }
 
   async closeMedia(): Promise<void> {
@@ -236,7 +271,7 @@ class Core implements Daemon {
   #onDatagram(link: number, payload: Uint8Array, from: string, post: (event: ClusterEvent) => void): void {
     this.#received += 1
     const now = this.#options.clock.monotonic()
-    const decoded = decodeDatagram(payload, this.#options.configuration.keys)
+    const decoded = decodeDatagram(payload, this.#keys)
     if (!decoded.ok) return post({ kind: 'refused', now, reason: decoded.reason, from })
     const heard = readHeard(decoded.message)
     if (heard === null) return post({ kind: 'refused', now, reason: 'malformed', from })
@@ -266,6 +301,10 @@ class Core implements Daemon {
     await Promise.race([this.#parts.control.close(), deadline])
   }
 }
+
+/** Positions move when a comment is added; they change nothing. */
+const sameValue = (a: unknown, b: unknown): boolean => plain(a) === plain(b)
+const plain = (value: unknown): string => JSON.stringify(value, (key, inner: unknown) => (key === 'position' ? undefined : inner))
 
 /** A pid file that is gone already is what was wanted. */
 function removePidFile(path: string): void {

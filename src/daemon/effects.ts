@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs'
 import type { ScriptRunner } from '../agent/runner.js'
 import { unreachable } from '../base/invariant.js'
 import type { ClusterEffect, ClusterEvent, ClusterState } from '../cluster/types.js'
-import type { Configuration } from '../config/types.js'
+import type { AuthKeys, Configuration } from '../config/types.js'
 import type { ControlReply } from '../control/server.js'
 import type { Clock } from '../port/clock.js'
 import type { Medium } from '../port/medium.js'
@@ -29,6 +29,8 @@ const resendsMax = 50
 export interface EffectsContext {
   readonly clock: Clock
   readonly configuration: Configuration
+  /** The keys as last read; `heartbeat reload` changes them. */
+  keys(): AuthKeys
   readonly sender: Sender
   readonly peerName: string
   readonly media: readonly Medium[]
@@ -107,7 +109,7 @@ export class Effects {
   }
 
   #send(message: Message, sequence: number | null): void {
-    const payload = encodeNetstring(message, this.#context.configuration.keys.active, { innerAuth: false })
+    const payload = encodeNetstring(message, this.#context.keys().active, { innerAuth: false })
     if (sequence !== null) this.#history.add(sequence, payload)
     for (const medium of this.#context.media) medium.send(payload)
   }

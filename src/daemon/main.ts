@@ -46,7 +46,7 @@ async function main(): Promise<void> {
   }
   process.on('SIGTERM', () => daemon.stop())
   process.on('SIGINT', () => daemon.stop())
-  process.on('SIGHUP', () => logger.reopen())
+  process.on('SIGHUP', () => daemon.hangUp())
   ready.ready()
   const isClean = await daemon.ended
   await logger.close()
