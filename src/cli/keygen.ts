@@ -75,11 +75,12 @@ export function registerKeygen(program: Command): void {
 A Linux-HA 3.0.6 node knows md5 and sha1 only. crc is not offered: anyone can forge it.
 
 To change the key while the cluster runs (every listed key is accepted, the one after \`auth\` signs):
-  1. on one node:   heartbeat keygen --add --write     and copy authkeys to the other node (scp -p)
-  2. heartbeat restart on one node, and when it is active again, on the other: now both accept both keys
-  3. on both nodes: change the line \`auth 1\` to \`auth 2\`, then restart them one after the other again
-  4. delete the old key's line on both nodes; it is forgotten at the next restart
-Between any two of these steps the nodes hear each other.
+  1. heartbeat keygen --add --write     on one node; the new key is listed but does not sign yet
+  2. copy authkeys to the other node (scp -p), then on both nodes: heartbeat reload
+  3. on both nodes: change the line \`auth 1\` to \`auth 2\`, then: heartbeat reload
+  4. on both nodes: delete the old key's line, then: heartbeat reload
+Finish each step on both nodes before the next. Two nodes without a common key take each other for dead, and both run
+the resources.
 
 Exit status: 0 done, 1 not written, 6 the existing file has faults.`)
     .action(async (options: KeygenOptions) => {

@@ -83,18 +83,18 @@ Under its old name, which does not wait: hb_takeover`)
 export function registerCleanup(program: Command, context: CommandContext, exit: (status: number) => void): void {
   program
     .command('cleanup')
-    .summary('forget failures: look at failed and blocked groups again')
+    .summary('forget failures of groups; stop blocked groups once more')
     .argument('[groups]', 'all, local, foreign, or one group', 'all')
     .description(
-      'Runs the status of every resource of the groups here. Where all of them are really stopped, a failed or blocked mark is removed and the group may run again on either node. A resource that still runs keeps its group blocked.'
+      'For a failed group: forgets the failure, so that the group may run here again. For a blocked group: stops all its resources once more, last one first; when every stop succeeds the group is released and may run on either node, otherwise it stays blocked. Returns at once; heartbeat status shows how it went.'
     )
     .option('--timeout <time>', 'how long to wait', parseDuration, parseDuration(moveTimeoutDefault))
     .option('--json', 'print the outcome as one JSON object', false)
     .addHelpText('after', `${scopeHelp}${endHelp}
 
 Examples:
-  umount /data && heartbeat cleanup     a file system could not be unmounted; now it is
-  heartbeat cleanup 10.0.0.5/24/eth0`)
+  heartbeat cleanup                     whatever kept /data from being unmounted is gone now: try again
+  heartbeat cleanup 10.0.0.5/24/eth0    one group only`)
     .action(async (word: string, options: MoveOptions) => exit(await move(context, { kind: 'cleanup', scope: parseScope(word) }, options)))
 }
 
