@@ -89,7 +89,7 @@ const keepalived: Contender = {
     await node.run(['sh', '-c', 'keepalived --vrrp -f /var/log/keepalived.conf -p /run/k.pid -r /run/v.pid >/var/log/keepalived.log 2>&1'])
   },
   async handOver(node) {
-    await node.run(['sh', '-c', 'kill $(cat /run/k.pid)'])
+    await node.run(['sh', '-c', 'pid=$(cat /run/k.pid); kill "$pid"; while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done'])
   },
   async isSettled(lab) {
     return (await lab.holdersOf(address)).length === 1

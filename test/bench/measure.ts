@@ -6,15 +6,20 @@ import type { LabNode } from '../lab/node.js'
 import { readProc } from '../lab/registry.js'
 import { address, type Contender } from './contenders.js'
 
-export type Figure = 'failover' | 'switch' | 'coldstart' | 'lonestart' | 'memory' | 'cpu'
+export type Figure = 'failover' | 'switch' | 'coldstart' | 'lonestart' | 'rss' | 'pss' | 'cpu'
 
-/** A figure with its value: ms, except memory (KB of proportional set size) and cpu (ms a minute). */
+/**
+ * A figure with its value: ms, except rss and pss (KB) and cpu (ms a minute). The proportional set size halves what two
+ * nodes on this one machine share, the program itself above all; the resident set size is what one machine alone pays.
+ */
 export type Figures = Partial<Record<Figure, number>>
 
 export type Scenario = 'failover' | 'switch' | 'coldstart' | 'idle'
 
 const settleLimitMs = 60_000
-const idleWatchMs = 20_000
+/** What a just-in-time compiler does in the first seconds is no idling. */
+const warmUpMs = 15_000
+const idleWatchMs = 30_000
 /** Clock ticks of /proc/PID/stat; USER_HZ is 100 on every Linux we know. */
 const msPerTick = 10
 
@@ -94,14 +99,18 @@ const isOfTheLab = (pid: number): boolean => readProc(pid, 'cmdline')?.includes(
 
 /** Memory and processor time of everything the contender runs on a node, over a while of doing nothing. */
 async function idleCost(node: LabNode): Promise<Figures> {
+  await pause(warmUpMs)
   const pids = node.processes().filter(pid => !isOfTheLab(pid))
   const before = ticksOf(pids)
   const began = monotonicMs()
-  await new Promise(resolve => setTimeout(resolve, idleWatchMs))
+  await pause(idleWatchMs)
   const cpu = ((ticksOf(pids) - before) * msPerTick * 60_000) / (monotonicMs() - began)
-  const memory = pids.reduce((sum, pid) => sum + Number(/^Pss:\s+(\d+)/m.exec(readProc(pid, 'smaps_rollup') ?? '')?.[1] ?? 0), 0)
-  return { memory, cpu }
+  const kilobytes = (word: string): number =>
+    pids.reduce((sum, pid) => sum + Number(new RegExp(`^${word}:\\s+(\\d+)`, 'm').exec(readProc(pid, 'smaps_rollup') ?? '')?.[1] ?? 0), 0)
+  return { rss: kilobytes('Rss'), pss: kilobytes('Pss'), cpu }
 }
+
+const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
 function ticksOf(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => {

@@ -58,7 +58,8 @@ cover() { # a directory, and what is to be seen there
 }
 echo "$node" >/proc/sys/kernel/hostname
 mount -t tmpfs -o mode=755 tmpfs /run
-mkdir -p /run/lock /run/heartbeat
+# The last is what systemd-tmpfiles makes at boot for Debian's resource agents.
+mkdir -p /run/lock /run/heartbeat /run/resource-agents
 cover /etc/ha.d "$dir/ha.d"
 cover /var/lib/heartbeat "$dir/state"
 cover /var/log "$dir/log"
