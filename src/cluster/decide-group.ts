@@ -153,6 +153,8 @@ function decideHeld(turn: Turn, index: number): void {
 function decideReleased(turn: Turn, index: number): void {
   const { state, settings } = turn
   const { group, setup } = groupAt(turn, index)
+  // A wish over there outlives its fulfilment: auto_failback does not undo what an operator asked for.
+  if (situation(turn, index).other.wanted && group.wantedUntil === null) changeGroup(turn, index, { avoid: true })
   const now = situation(turn, index)
   const target = placement(now.rules, now.mine, now.other)
   const refusal = refusalToClaim(turn, now, group, target)

@@ -8,8 +8,9 @@
  *  1. Both hold it (after a healed partition, or a stall): the larger epoch keeps it, that is, whoever started it last:
  *     clients and storage followed that start. Equal epochs: the home node, then the name that sorts first.
  *  2. One holds it and may keep it: it stays, unless the other asks for it (takeover), the holder was put on standby, or
- *     auto_failback wants it home. It never leaves for a node that cannot take it.
+ *     auto_failback wants it home. It never leaves for a node that cannot take it, nor while an asked-for start goes on.
  *  3. Nobody holds it: a node that asks for it, then one not on standby, then the home node.
+ * A group that follows these rules comes to rest: where it began to start, rule 2 lets it stay.
  *
  * The answer is a wish. Whether it may be acted upon (claim, acknowledgement, death) is decided in cluster/.
  */
@@ -64,6 +65,8 @@ function placeHeld(rules: PlacementRules, holder: Standing, other: Standing): Pl
       : { node: null, reason: `${holder.name} gives it up and no other node can run it` }
   }
   if (!other.isEligible) return { node: holder.name, reason: 'it runs there' }
+  // A wish ends when its start has: until then neither home nor a second operator calls the group away half started.
+  if (holder.wanted) return { node: holder.name, reason: 'an operator asked for it there' }
   if (other.wanted) return { node: other.name, reason: 'an operator asked for it there' }
   if (holder.avoid) return { node: other.name, reason: `an operator put ${holder.name} on standby` }
   if (rules.autoFailback && other.name === rules.home && !other.avoid) {
