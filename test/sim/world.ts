@@ -1,22 +1,16 @@
 /**
- * A whole cluster drawn from one seed: two nodes, two links with loss, delay, duplication and cuts in either direction,
- * and a plan of faults. Each seed leaves some kinds of fault out, so that the rest get room.
+ * A whole cluster drawn from one seed: two nodes, two links with loss, delay, duplication, replays and cuts in either
+ * direction, and a plan of faults. Each seed leaves some kinds of fault out, so that the rest get room.
  *
- * Checked after every event
- *  - A group is started on a node only while nothing of it really runs on the other, unless the other was declared dead.
- *  - A group that is blocked on a living node is never started on the other.
- * Checked after all faults are healed
- *  - Within a bound every group really runs, whole, on exactly one node, and on the other nothing of it is left.
- *
- * What two nodes cannot promise without fencing: while they do not hear each other, both may run a group. That is why the
- * first rule ends with "unless the other was declared dead".
+ * Checked after every event: the rules in checkers.ts. Checked after all faults are healed: within a bound every group
+ * really runs, whole, on exactly one node, and on the other nothing of it is left.
  */
 
 import { Prng } from '../../src/base/prng.js'
 import { millis } from '../../src/base/units.js'
-import { shownState } from '../../src/cluster/turn.js'
 import type { ClusterSettings, GroupSettings } from '../../src/cluster/types.js'
 import type { Message } from '../../src/wire/message.js'
+import { Checkers } from './checkers.js'
 import { SimNode, type NodeTemplate } from './sim-node.js'
 import { VirtualClock } from './virtual-clock.js'
 
@@ -24,10 +18,11 @@ export class BrokenRule extends Error {
   override readonly name = 'BrokenRule'
 }
 
-const faultKinds = ['loss', 'delay', 'duplicate', 'cut', 'cut-one-way', 'power', 'kill', 'freeze', 'stop', 'move', 'start-fails', 'start-hangs', 'stop-fails'] as const
+const faultKinds = ['loss', 'delay', 'duplicate', 'replay', 'cut', 'cut-one-way', 'power', 'kill', 'freeze', 'stop', 'move', 'start-fails', 'start-hangs', 'stop-fails'] as const
 export type FaultKind = (typeof faultKinds)[number]
 
 const names = ['alpha', 'beta'] as const
+export type NodeName = (typeof names)[number]
 const linksCount = 2
 const faultsUntilMs = 12_000
 /** After the heal: initdead, the longest script limits with their retries, the retry of a failed group, and moves. */
@@ -35,9 +30,17 @@ const settleBoundMs = 40_000
 /** Services must stay put this long before a run counts as settled. */
 const quietMs = 1_500
 const storyMax = 400
+/** What an eavesdropper keeps of each node's datagrams. */
+const recordMax = 300
+/** How often the checkers look at what holds over time. */
+const glanceMs = 50
 
 export interface WorldOptions {
   readonly seed: number
+  /** Instead of drawn ones: kinds of fault, the groups' home nodes, auto_failback. For scenarios. */
+  readonly faults?: readonly FaultKind[]
+  readonly homes?: readonly NodeName[]
+  readonly autoFailback?: 'on' | 'off'
   readonly keepaliveMs?: number
   readonly deadtimeMs?: number
 }
@@ -49,32 +52,44 @@ export class World {
   readonly faults: ReadonlySet<FaultKind>
   readonly autoFailback: 'on' | 'off'
   readonly story: string[] = []
+  readonly checkers: Checkers
   /** cut[link][from] */
   readonly #cut: boolean[][] = Array.from({ length: linksCount }, () => [false, false])
   #lossOf = 0
   #delayMaxMs = 2
   #duplicateOf = 0
+  readonly #recorded: Message[][] = [[], []]
   #broken: string | null = null
   #events = 0
 
   constructor(options: WorldOptions) {
     this.prng = new Prng(options.seed)
-    this.autoFailback = this.prng.chance(1, 2) ? 'on' : 'off'
-    this.faults = new Set(faultKinds.filter(() => this.prng.chance(2, 5)))
+    const failback = this.prng.chance(1, 2) ? 'on' : 'off'
+    this.autoFailback = options.autoFailback ?? failback
+    const drawnFaults = faultKinds.filter(() => this.prng.chance(2, 5))
+    this.faults = new Set(options.faults ?? drawnFaults)
     const groupsCount = this.prng.between(1, 3)
-    const homes = Array.from({ length: groupsCount }, () => this.prng.pick(names))
+    const drawnHomes = Array.from({ length: groupsCount }, () => this.prng.pick(names))
+    const homes = options.homes ?? drawnHomes
     const host = {
       clock: this.clock,
       prng: this.prng,
       transmit: (from: SimNode, message: Message) => this.#transmit(from, message),
       story: (line: string) => this.#tell(line),
-      onStart: (node: SimNode, group: number) => this.#checkStart(node, group)
+      onStart: (node: SimNode, group: number) => {
+        this.#tell(`${node.name} starts group ${group} (peer ${node.runner?.state.peer.standing.kind ?? '?'})`)
+        this.checkers.onStart(node, group)
+      }
     }
     const template = (index: 0 | 1): NodeTemplate => ({
       name: names[index],
       settings: (generation, remembered) => this.#settings(options, { index, generation, homes, remembered })
     })
     this.nodes = [new SimNode(host, template(0)), new SimNode(host, template(1))]
+    this.checkers = new Checkers(this.nodes, rule => {
+      this.#broken ??= rule
+    })
+    this.#glanceAgain()
     if (this.faults.has('loss')) this.#lossOf = this.prng.between(1, 30)
     if (this.faults.has('delay')) this.#delayMaxMs = this.prng.between(5, 150)
     if (this.faults.has('duplicate')) this.#duplicateOf = this.prng.between(1, 30)
@@ -90,24 +105,45 @@ export class World {
     for (let at = this.prng.between(500, 2_000); at < faultsUntilMs; at += this.prng.between(50, 2_500)) {
       this.#later(at, () => this.#strike())
     }
-    this.#runUntil(faultsUntilMs, () => false)
+    this.runUntil(faultsUntilMs, () => false)
     this.#heal()
     const deadline = faultsUntilMs + settleBoundMs
     let quietSince: number | null = null
-    this.#runUntil(deadline, () => {
+    this.runUntil(deadline, () => {
       const now = this.clock.monotonic()
-      quietSince = this.#isServed() ? (quietSince ?? now) : null
+      quietSince = this.isServed() ? (quietSince ?? now) : null
       return quietSince !== null && now - quietSince >= quietMs
     })
-    if (quietSince === null) throw this.#failure(`not every group runs on exactly one node ${settleBoundMs} ms after the heal`)
+    if (quietSince === null) throw this.failure(`not every group runs on exactly one node ${settleBoundMs} ms after the heal`)
   }
 
-  #runUntil(limitMs: number, isDone: () => boolean): void {
+  /** Lets the world go on until `isDone`, at most to `limitMs` on its clock. Says whether it was done. */
+  runUntil(limitMs: number, isDone: () => boolean): boolean {
     while (this.clock.monotonic() < limitMs && this.clock.step()) {
       this.#events += 1
-      if (this.#broken !== null) throw this.#failure(this.#broken)
-      if (isDone()) return
+      if (this.#broken !== null) throw this.failure(this.#broken)
+      if (isDone()) return true
     }
+    return false
+  }
+
+  /** Cuts these links for what `from` sends, or in both directions. */
+  cut(links: readonly number[], isCut: boolean, from: NodeName | 'both' = 'both'): void {
+    for (const link of links) {
+      for (const [index, name] of names.entries()) {
+        const directions = this.#cut[link]
+        if (directions !== undefined && (from === 'both' || from === name)) directions[index] = isCut
+      }
+    }
+  }
+
+  /** Delivers again, at once, what an eavesdropper recorded of this node's datagrams, oldest first. */
+  replay(node: SimNode, from = 0, count = recordMax): void {
+    const index = node === this.nodes[0] ? 0 : 1
+    const to = this.nodes[1 - index] as SimNode // two nodes
+    const recorded = (this.#recorded[index] ?? []).slice(from, from + count)
+    this.#tell(`${recorded.length} datagrams of ${node.name} are replayed`)
+    for (const message of recorded) this.#later(0, () => to.receive(0, message))
   }
 
   /** One fault of a kind this seed allows; most heal by themselves after a while. */
@@ -123,17 +159,12 @@ export class World {
         const from = prng.below(2)
         const links = prng.chance(1, 2) ? [0, 1] : [prng.below(linksCount)]
         this.#tell(`${kind} links ${links.join(',')} from ${names[from] ?? ''} for ${lastsMs} ms`)
-        const set = (isCut: boolean): void => {
-          for (const link of links) {
-            const directions = this.#cut[link]
-            if (directions === undefined) continue
-            directions[from] = isCut
-            if (kind === 'cut') directions[1 - from] = isCut
-          }
-        }
+        const set = (isCut: boolean): void => this.cut(links, isCut, kind === 'cut' ? 'both' : (names[from] ?? 'both'))
         set(true)
         return this.#later(lastsMs, () => set(false))
       }
+      case 'replay':
+        return this.replay(node, prng.below(recordMax), prng.between(1, 60))
       case 'power':
         if (node.isPowered) node.powerOff()
         return this.#later(lastsMs, () => node.boot())
@@ -192,7 +223,8 @@ export class World {
     }
   }
 
-  #isServed(): boolean {
+  /** Every group runs, whole, on exactly one node, and nothing of it on the other. */
+  isServed(): boolean {
     const [a, b] = this.nodes
     return a.truth.every((group, index) => {
       const other = b.truth[index] ?? []
@@ -202,20 +234,21 @@ export class World {
     })
   }
 
-  #checkStart(node: SimNode, group: number): void {
-    const other = node === this.nodes[0] ? this.nodes[1] : this.nodes[0]
-    const standing = node.runner?.state.peer.standing.kind
-    const runsThere = other.isPowered && (other.truth[group]?.some(Boolean) ?? false)
-    this.#tell(`${node.name} starts group ${group} (peer ${standing ?? '?'})`)
-    if (!runsThere || standing === 'dead') return
-    const shown = other.runner === null ? 'daemon dead' : shownState(other.runner.state.groups[group] as Parameters<typeof shownState>[0]) // indices are the settings'
-    this.#broken ??= `${node.name} starts group ${group} while ${other.name} really runs it (${shown}) and counts as ${standing ?? '?'}`
+  #glanceAgain(): void {
+    this.#later(glanceMs, () => {
+      const isConnected = this.#lossOf === 0 && this.#cut.every(directions => directions.every(isCut => !isCut))
+      this.checkers.glance(this.clock.monotonic(), isConnected)
+      this.#glanceAgain()
+    })
   }
 
   #transmit(from: SimNode, message: Message): void {
     const { prng } = this
     const index = from === this.nodes[0] ? 0 : 1
     const to = this.nodes[1 - index] as SimNode // two nodes
+    this.checkers.onTransmit(from, message)
+    const recorded = this.#recorded[index]
+    if (recorded?.push(message) === recordMax + 1) recorded.shift()
     for (let link = 0; link < linksCount; link += 1) {
       if (this.#cut[link]?.[index] === true || prng.chance(this.#lossOf, 100)) continue
       const copies = prng.chance(this.#duplicateOf, 100) ? 2 : 1
@@ -266,7 +299,8 @@ export class World {
     if (this.story.length > storyMax) this.story.shift()
   }
 
-  #failure(rule: string): BrokenRule {
+  /** The error that tells which rule was broken, and how it came to that. */
+  failure(rule: string): BrokenRule {
     const states = this.nodes.map(node => `${node.runner?.describe() ?? `${node.name} down`} truth=${JSON.stringify(node.truth)}`)
     const faults = [...this.faults].join(' ')
     return new BrokenRule(`${rule}\nfaults: ${faults}; auto_failback ${this.autoFailback}\n${states.join('\n')}\n${this.story.slice(-60).join('\n')}`)

@@ -1,0 +1,232 @@
+/**
+ * Whole lives of the cluster: production core and runner, simulated network, scripts and time. A failing life prints its
+ * story and the command that replays it. CI explores a hundred new lives per commit, which anybody can replay.
+ */
+
+import { execFileSync } from 'node:child_process'
+import t from 'tap'
+import { Prng } from '../../src/base/prng.js'
+import { Scenario } from './scenario.js'
+import { BrokenRule, World } from './world.js'
+
+/** HA_SEED when given, else the commit, so that a run of CI can be repeated. */
+function baseSeed(): number {
+  const given = process.env['HA_SEED']
+  if (given !== undefined) return Number(given)
+  try {
+    return Number.parseInt(execFileSync('git', ['rev-parse', '--short=7', 'HEAD'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }), 16)
+  } catch {
+    return 1_000_001 // no git or no repository, as in an unpacked archive
+  }
+}
+
+function live(seed: number): string | null {
+  try {
+    new World({ seed }).run()
+    return null
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    const text = error instanceof BrokenRule ? error.message : (error.stack ?? error.message)
+    return `${text}\n\nreplay: npm run sim -- --seed ${seed}\n`
+  }
+}
+
+t.test('failover: 1,000 lives with faults of every kind -> no rule broken, and every group served after the heal', t => {
+  for (let seed = 1; seed <= 1_000; seed += 1) {
+    const broken = live(seed)
+    if (broken !== null) {
+      t.fail(`seed ${seed}: ${broken}`)
+      break
+    }
+  }
+  t.end()
+})
+
+t.test('failover: 100 lives drawn from HA_SEED or the commit -> no rule broken', t => {
+  const first = baseSeed()
+  t.comment(`HA_SEED=${first}`)
+  for (let seed = first; seed < first + 100; seed += 1) {
+    const broken = live(seed)
+    if (broken !== null) {
+      t.fail(`seed ${seed}: ${broken}`)
+      break
+    }
+  }
+  t.end()
+})
+
+t.test('failover: the same seed twice -> the same story, to the millisecond', t => {
+  const stories = [1, 2].map(() => {
+    const world = new World({ seed: 7 })
+    world.run()
+    return world.story
+  })
+  t.strictSame(stories[0], stories[1])
+  t.end()
+})
+
+t.test('failover: owner loses power at any moment, nothing else is wrong -> served again within deadtime and the scripts', t => {
+  // Silence counts from the last datagram, so a life ends up to one keepalive into it; three starts take 60 ms at most, and
+  // the script that is not idempotent is asked for its status before.
+  const boundMs = 500 + 3 * 60 + 15 + 10
+  for (let seed = 1; seed <= 100; seed += 1) {
+    const s = Scenario.running({ seed, homes: ['alpha', 'beta', 'alpha'] })
+    s.passes(new Prng(seed).between(0, 400))
+    s.node('alpha').powerOff()
+    const tookMs = s.until('beta runs everything', () => [0, 1, 2].every(group => s.holderOf(group) === 'beta'), 2_000)
+    if (tookMs > boundMs) t.fail(`seed ${seed}: ${Math.round(tookMs)} ms`)
+  }
+  t.end()
+})
+
+t.test('failover: owner is stopped in order -> the peer starts as soon as it is released, without a deadtime', t => {
+  const s = Scenario.running()
+  s.node('alpha').stop()
+  const tookMs = s.until('beta runs it', () => s.holderOf() === 'beta', 1_000)
+  t.ok(tookMs <= 3 * 60 + 3 * 60 + 15 + 20, `${Math.round(tookMs)} ms`)
+  t.strictSame(s.story('is dead'), [])
+  t.end()
+})
+
+t.test('failover: owner freezes past deadtime and thaws -> peer takes it, the thawed node drops addresses first, then lets go', t => {
+  const s = Scenario.running()
+  s.node('alpha').freeze()
+  s.until('beta runs it, as it cannot know better without fencing', () => s.runsOn('beta'), 1_000)
+  s.passes(1_000)
+  s.node('alpha').thaw()
+  t.equal(s.node('alpha').truth[0]?.[0], false, 'the address is gone within the very event of waking')
+  s.until('alpha holds nothing', () => s.node('alpha').truth[0]?.every(isRunning => !isRunning) === true, 300)
+  s.passes(2_000)
+  t.equal(s.holderOf(), 'beta')
+  t.end()
+})
+
+t.test('failover: owner freezes for less than deadtime -> nothing moves', t => {
+  const s = Scenario.running()
+  s.node('alpha').freeze()
+  s.passes(350)
+  s.node('alpha').thaw()
+  s.passes(2_000)
+  t.equal(s.holderOf(), 'alpha')
+  t.strictSame(s.story('beta starts group'), [])
+  t.end()
+})
+
+t.test('failover: the node that holds nothing freezes and thaws -> blames nobody, takes nothing', t => {
+  const s = Scenario.running()
+  s.node('beta').freeze()
+  s.passes(3_000)
+  s.node('beta').thaw()
+  s.passes(2_000)
+  t.equal(s.holderOf(), 'alpha')
+  t.strictSame(s.story('beta starts group', 'alpha: is dead'), [])
+  t.end()
+})
+
+t.test('failover: both links are cut and healed -> both run it meanwhile; the last to start keeps it', t => {
+  const s = Scenario.running({ autoFailback: 'on' })
+  s.cut()
+  s.until('both run it: nobody can know better without fencing', () => s.holderOf() === 'both', 1_000)
+  s.mend()
+  s.until('one of them let go', () => s.holderOf() === 'beta', 500)
+  t.equal(s.story('alpha: Both machines own our resources!').length, 1)
+  t.end()
+})
+
+t.test('failover: one link of two is cut -> nothing moves', t => {
+  const s = Scenario.running()
+  s.world.cut([0], true)
+  s.passes(3_000)
+  t.equal(s.holderOf(), 'alpha')
+  t.strictSame(s.story('is dead', 'Link').filter(line => line.includes('dead')).sort(), ['alpha: Link beta:eth0 dead.', 'beta: Link alpha:eth0 dead.'])
+  t.end()
+})
+
+for (const deaf of ['alpha', 'beta'] as const) {
+  t.test(`failover: ${deaf} does not hear, but is heard -> one owner all the same, and after the cure`, t => {
+    const s = Scenario.running()
+    s.cut(deaf === 'alpha' ? 'beta' : 'alpha')
+    s.passes(5_000)
+    t.ok(s.world.isServed(), s.holderOf())
+    s.mend()
+    s.passes(1_000)
+    t.ok(s.world.isServed(), s.holderOf())
+    t.end()
+  })
+}
+
+t.test('failover: the daemon alone is killed and started again -> adopts what runs, nothing is restarted', t => {
+  const s = Scenario.running()
+  s.node('alpha').kill()
+  s.passes(100)
+  const before = s.story('starts group').length
+  s.node('alpha').boot()
+  s.passes(2_000)
+  t.equal(s.holderOf(), 'alpha')
+  t.equal(s.story('starts group').length, before)
+  t.equal(s.story('alpha: Resource group group0 found running on this node: adopted').length, 1)
+  t.end()
+})
+
+t.test('failover: recorded datagrams of a dead owner are replayed -> they do not keep it alive', t => {
+  const s = Scenario.running()
+  s.passes(500)
+  s.node('alpha').powerOff()
+  for (let round = 0; round < 20; round += 1) {
+    s.passes(25)
+    s.world.replay(s.node('alpha'))
+  }
+  s.until('beta runs it', () => s.holderOf() === 'beta', 300)
+  t.end()
+})
+
+t.test('failover: a group that cannot be stopped -> blocked there, started nowhere else, until an operator mended it', t => {
+  const s = Scenario.running()
+  s.node('alpha').troubles[0] = { startFails: false, startHangs: false, stopFails: true }
+  s.node('alpha').ask({ kind: 'standby', scope: { kind: 'all' } })
+  s.passes(5_000)
+  t.equal(s.state('alpha').groups[0]?.machine.run.kind, 'blocked')
+  t.strictSame(s.story('beta starts group'), [])
+  s.node('alpha').troubles[0] = { startFails: false, startHangs: false, stopFails: false }
+  s.node('alpha').cleanup()
+  s.until('beta runs it, as the operator wanted', () => s.holderOf() === 'beta', 1_000)
+  t.end()
+})
+
+t.test('failover: a node that holds a blocked group loses power -> the peer still waits for an operator', t => {
+  const s = Scenario.running()
+  s.node('alpha').troubles[0] = { startFails: false, startHangs: false, stopFails: true }
+  s.node('alpha').ask({ kind: 'standby', scope: { kind: 'all' } })
+  s.passes(3_000)
+  s.node('alpha').powerOff()
+  s.passes(5_000)
+  t.equal(s.holderOf(), 'nobody')
+  t.end()
+})
+
+t.test('failover: asked for while its home node is away, which comes back in the middle -> stays where it was asked for', t => {
+  const s = Scenario.running({ homes: ['beta'], autoFailback: 'on' })
+  s.node('beta').powerOff()
+  s.passes(100)
+  s.node('alpha').ask({ kind: 'takeover', scope: { kind: 'all' } })
+  s.passes(50)
+  s.node('beta').boot()
+  s.until('alpha runs it', () => s.holderOf() === 'alpha', 1_500)
+  s.passes(3_000)
+  t.equal(s.holderOf(), 'alpha')
+  t.end()
+})
+
+t.test('failover: both nodes are asked to take over before either has started -> it comes to rest, the later wish fulfilled last', t => {
+  const s = new Scenario({ autoFailback: 'on' })
+  for (const node of s.world.nodes) node.boot()
+  s.until('both are fully up', () => s.world.nodes.every(node => node.runner?.state.phase === 'active'), 1_000)
+  for (const node of s.world.nodes) node.ask({ kind: 'takeover', scope: { kind: 'all' } })
+  s.passes(2_000)
+  const starts = s.story('starts group').length
+  t.ok(s.world.isServed())
+  t.ok(starts <= 6, `${starts} starts of three resources`)
+  s.passes(10_000)
+  t.equal(s.story('starts group').length, starts)
+  t.end()
+})
