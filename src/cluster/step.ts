@@ -57,7 +57,7 @@ export function initialState(settings: ClusterSettings, now: Instant): ClusterSt
     links: settings.links.map(link => silentLink(link.name, link.description)),
     groups: settings.groups.map(setup => group(setup.id)),
     sentAt: null,
-    sentText: '',
+    sentView: null,
     isReplyDue: true,
     moves: [],
     stopRequests: [],
@@ -74,9 +74,9 @@ export function initialState(settings: ClusterSettings, now: Instant): ClusterSt
 }
 
 export function step(state: ClusterState, event: ClusterEvent, settings: ClusterSettings): ClusterStep {
-  const turn: Turn = { state, effects: [], now: event.now, settings }
+  const turn: Turn = { state, effects: [], now: event.now, settings, isQuiet: false }
   record(turn, event)
-  settle(turn)
+  if (!turn.isQuiet) settle(turn)
   return { state: turn.state, effects: turn.effects }
 }
 
@@ -142,10 +142,14 @@ function onHeard(turn: Turn, linkIndex: number, heard: Heard): void {
     turn.state = { ...turn.state, links: turn.state.links.map((one, at) => (at === linkIndex ? heardOn.link : one)) }
     turn.effects.push(...heardOn.notes.map(one => ({ kind: 'note', ...one }) as const))
   }
-  if (step.hearing === 'duplicate') return
+  if (step.hearing === 'duplicate') {
+    turn.isQuiet = turn.effects.length === 0
+    return
+  }
   turn.effects.push(...step.notes.map(one => ({ kind: 'note', ...one }) as const))
   turn.state = { ...turn.state, peer: step.peer, accepted: turn.state.accepted + 1, isPortClosed: false }
   if (step.hearing === 'newest' && message.status !== null) onPeerStatus(turn, before)
+  turn.isQuiet = turn.effects.length === 0 && !turn.state.isReplyDue && turn.state.groups.every(group => group.claim === null)
   if (isForUs && step.peer.implementation !== 'own') onLinuxHa(turn, heard)
 }
 
@@ -156,7 +160,7 @@ function onPeerStatus(turn: Turn, before: ClusterState['peer']): void {
   if (before.standing.kind === 'dead' && peer.standing.kind === 'alive') suspectContest(turn)
   if (peer.standing.kind === 'left' && before.standing.kind !== 'left') note(turn, 'info', `Received shutdown notice from '${peer.name}'.`)
   // An acknowledgement is awaited there when its vector changed; do not let it wait for our next keepalive.
-  const hasNews = visibleText(peer.view) !== visibleText(before.view) || before.standing.kind !== 'alive'
+  const hasNews = !saysTheSame(peer.view, before.view) || before.standing.kind !== 'alive'
   if (hasNews && peer.implementation === 'own' && peer.standing.kind === 'alive') turn.state = { ...turn.state, isReplyDue: true }
 }
 
@@ -282,13 +286,11 @@ function sendIfDue(turn: Turn): void {
   const { state, settings, now } = turn
   if (state.phase === 'left' && state.farewells >= farewellsMax) return
   const view = currentView(turn)
-  const text = visibleText(view)
-  const dueAt = nextSendAt(state, settings)
-  if (text === state.sentText && !state.isReplyDue && now < dueAt) return
+  if (saysTheSame(view, state.sentView) && !state.isReplyDue && now < nextSendAt(state, settings)) return
   const sequence = state.sequence + 1
   const groups = state.groups.map(group => (group.claim !== null && group.claim.sequence === null ? { ...group, claim: { sequence } } : group))
   const farewells = state.phase === 'left' ? state.farewells + 1 : 0
-  turn.state = { ...state, groups, sequence, sentAt: now, sentText: text, isReplyDue: false, farewells }
+  turn.state = { ...state, groups, sequence, sentAt: now, sentView: view, isReplyDue: false, farewells }
   const status = state.phase === 'left' ? 'dead' : state.phase === 'probing' || state.phase === 'joining' ? 'up' : 'active'
   turn.effects.push({ kind: 'send-status', sequence, status, view })
 }
@@ -309,12 +311,24 @@ function currentView(turn: Turn): NodeView {
   return { phase: state.phase, acknowledged, hearsPeer: peer.standing.kind === 'alive', groups }
 }
 
-/** The part of a view whose change is told at once: all but the running acknowledgement. */
-function visibleText(view: NodeView | null): string {
-  if (view === null) return ''
-  const groups = view.groups.map(group => `${group.id}${group.digest}${group.state}${group.epoch}${String(group.avoid)}${String(group.wanted)}`)
-  return [view.phase, view.acknowledged?.generation ?? '-', String(view.hearsPeer), ...groups].join(' ')
+/** Two views that differ in nothing but the running acknowledgement. */
+function saysTheSame(one: NodeView | null, other: NodeView | null): boolean {
+  if (one === null || other === null) return one === other
+  const isSame =
+    one.phase === other.phase &&
+    one.hearsPeer === other.hearsPeer &&
+    one.acknowledged?.generation === other.acknowledged?.generation &&
+    one.groups.length === other.groups.length
+  return isSame && one.groups.every((group, at) => isSameGroup(group, other.groups[at]))
 }
+
+const isSameGroup = (one: GroupView, other: GroupView | undefined): boolean =>
+  one.id === other?.id &&
+  one.digest === other.digest &&
+  one.state === other.state &&
+  one.epoch === other.epoch &&
+  one.avoid === other.avoid &&
+  one.wanted === other.wanted
 
 const heldText = (turn: Turn): string =>
   turn.state.groups.map(group => (isHeld(stateOf(group.machine.run)) ? group.epoch : '-')).join(' ')

@@ -15,6 +15,8 @@ export interface Turn {
   readonly effects: ClusterEffect[]
   readonly now: Instant
   readonly settings: ClusterSettings
+  /** Nothing happened that a conclusion could change: the next tick is early enough to draw them all again. */
+  isQuiet: boolean
 }
 
 export function note(turn: Turn, level: NoteLevel, text: string): void {

@@ -75,8 +75,8 @@ export interface ClusterState {
   readonly links: readonly LinkState[]
   readonly groups: readonly GroupState[]
   readonly sentAt: Instant | null
-  /** What the last datagram said; another text now means: tell it at once. */
-  readonly sentText: string
+  /** What the last datagram said; anything else now means: tell it at once. */
+  readonly sentView: NodeView | null
   readonly isReplyDue: boolean
   readonly moves: readonly PendingMove[]
   /** Requests to stop, answered when everything is released. */

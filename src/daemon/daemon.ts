@@ -23,7 +23,7 @@ import { createMedia } from '../link/media.js'
 import type { Clock } from '../port/clock.js'
 import type { Medium } from '../port/medium.js'
 import { decodeDatagram } from '../wire/datagram.js'
-import { readHeard, type Sender } from '../wire/status.js'
+import { readHeard, type Heard, type Sender } from '../wire/status.js'
 import { ClusterRunner } from './cluster-runner.js'
 import { clusterSettings } from './cluster-settings.js'
 import { Effects } from './effects.js'
@@ -117,6 +117,8 @@ class Core implements Daemon {
   #nextRequest = firstRequestId
   #settle: (isClean: boolean) => void = () => undefined
   #keys: AuthKeys
+  /** The datagram verified last, under the keys of now. */
+  #twin: { readonly payload: Uint8Array; readonly heard: Heard } | null = null
   #isEnding = false
   #received = 0
 
@@ -225,6 +227,7 @@ class Core implements Daemon {
       return reply?.fail('HA_CONFIG_INVALID', faults.join('\n'))
     }
     this.#keys = loaded.configuration.keys
+    this.#twin = null
     const { active, byId } = this.#keys
     const keysNow = `signing with key ${active.id} (${active.method}), accepting ${[...byId.keys()].sort((a, b) => a - b).join(', ')}`
     logger.info({}, `Rereading authentication file: ${keysNow}`)
@@ -271,10 +274,13 @@ class Core implements Daemon {
   #onDatagram(link: number, payload: Uint8Array, from: string, post: (event: ClusterEvent) => void): void {
     this.#received += 1
     const now = this.#options.clock.monotonic()
+    // Every datagram comes once on each link; its twin need not be verified and read again.
+    if (this.#twin !== null && Buffer.compare(payload, this.#twin.payload) === 0) return post({ kind: 'heard', now, link, heard: this.#twin.heard })
     const decoded = decodeDatagram(payload, this.#keys)
     if (!decoded.ok) return post({ kind: 'refused', now, reason: decoded.reason, from })
     const heard = readHeard(decoded.message)
     if (heard === null) return post({ kind: 'refused', now, reason: 'malformed', from })
+    this.#twin = { payload, heard }
     post({ kind: 'heard', now, link, heard })
   }
 
