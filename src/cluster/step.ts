@@ -15,7 +15,7 @@
  */
 
 import { unreachable } from '../base/invariant.js'
-import { after, millis, type Instant } from '../base/units.js'
+import { after, elapsed, millis, type Instant, type Millis } from '../base/units.js'
 import { deathAt, forgive, hear, isTwoWay, judge, unheardPeer } from '../membership/peer.js'
 import { forgiveLink, hearOn, judgeLink, linkDeathAt, silentLink } from '../membership/links.js'
 import { beginProbe, beginStop, deadlineOf, onOutcome, onTime, stateOf } from '../resource/group-machine.js'
@@ -177,16 +177,18 @@ function onPortUnreachable(turn: Turn, link: number): void {
   note(turn, 'info', `The host of ${turn.settings.peerName} answers on ${turn.settings.links[link]?.name ?? ''} that no heartbeat runs there`)
 }
 
-function onWoke(turn: Turn, stallMs: ReturnType<typeof millis>): void {
+function onWoke(turn: Turn, stallMs: Millis): void {
   const { state, settings, now } = turn
   const { timing } = settings
-  const { kind } = state.peer.standing
-  const patience = kind === 'alive' ? timing.deadtimeMs : timing.initdeadMs
+  const patience = state.peer.standing.kind === 'alive' ? timing.deadtimeMs : timing.initdeadMs
   const stalls = { count: state.stalls.count + 1, longestMs: Math.max(state.stalls.longestMs, stallMs) }
   const links = state.links.map(link => forgiveLink(link, stallMs, now))
   turn.state = { ...state, stalls, links, peer: forgive(state.peer, stallMs, now), isCatchingUp: true }
   const held = state.groups.flatMap((group, index) => (isHeld(stateOf(group.machine.run)) ? [index] : []))
-  if (stallMs < patience || held.length === 0) {
+  // What the peer waited for is our next datagram, and the last one was sent before the stall began.
+  const silence = elapsed(state.sentAt ?? state.startedAt, now)
+  if (silence < patience || held.length === 0) {
+    if (stallMs < timing.warntimeMs) return // ordinary under load; `heartbeat status` counts it
     note(turn, 'warn', `This node stood still for ${Math.round(stallMs)} ms; that time is not held against ${settings.peerName}`)
     return
   }

@@ -47,6 +47,15 @@ async function main(): Promise<void> {
   process.on('SIGTERM', () => daemon.stop())
   process.on('SIGINT', () => daemon.stop())
   process.on('SIGHUP', () => daemon.hangUp())
+  // Linux-HA's debug level by signal; it also keeps Node from opening its inspector on USR1.
+  let debug = configuration.cf.debug
+  const setDebug = (level: number): void => {
+    debug = Math.max(0, level)
+    logger.setDebug(debug)
+    logger.info({}, `debug level is now ${debug}`)
+  }
+  process.on('SIGUSR1', () => setDebug(debug + 1))
+  process.on('SIGUSR2', () => setDebug(debug - 1))
   ready.ready()
   const isClean = await daemon.ended
   await logger.close()
