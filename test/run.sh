@@ -41,8 +41,8 @@ run_tap() {
   shift 2
   [ $# -gt 0 ] || return 0
   printf '\n== %s ==\n' "$name"
-  { node_modules/.bin/tap run --no-color --reporter=tap --jobs="$jobs" --timeout=240 --output-file="$work/$name.tap" "$@" ||
-    echo "$name" >>"$work/failed"; } | show
+  { node_modules/.bin/tap run --no-color --reporter=tap --jobs="$jobs" --timeout=240 "$@" ||
+    echo "$name" >>"$work/failed"; } | tee "$work/$name.tap" | show
 }
 
 if [ $# -gt 0 ]; then
