@@ -34,6 +34,9 @@ Exit status:
   4   not permitted; use root or a member of the haclient group
   6   the configuration has faults; nothing was changed
 
+Examples:
+  heartbeat reload                 on both nodes, after each change of authkeys
+
 Under its old name: heartbeat -r`
     )
     .action(async (options: { json: boolean }) => exit(await reload(context, options)))

@@ -125,14 +125,14 @@ function isEnded(turn: Turn, move: PendingMove): boolean {
     answer(turn, move.id, true, `${keys(turn, move.groups)} now runs on ${goal}`)
     return true
   }
-  const blocked = states.find(one => one.here === 'blocked' || one.there === 'blocked')
-  if (blocked !== undefined) {
-    answer(turn, move.id, false, `${blocked.key} could not be stopped and is blocked on ${blocked.here === 'blocked' ? settings.self.name : settings.peerName}: see the log there`)
-    return true
-  }
   const failed = states.find(one => (move.kind === 'standby' ? one.there : one.here) === 'failed' && move.released.includes(one.index))
   if (failed !== undefined) {
     answer(turn, move.id, false, `${failed.key} could not be started on ${goal}; it goes back where it was. The log on ${goal} says why`)
+    return true
+  }
+  const blocked = states.find(one => one.here === 'blocked' || (one.there === 'blocked' && !one.group.isForced))
+  if (blocked !== undefined) {
+    answer(turn, move.id, false, `${blocked.key} could not be stopped and is blocked on ${blocked.here === 'blocked' ? settings.self.name : settings.peerName}: see the log there`)
     return true
   }
   if (turn.now < move.deadline) return false

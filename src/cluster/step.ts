@@ -293,7 +293,9 @@ function sendIfDue(turn: Turn): void {
   const groups = state.groups.map(group => (group.claim !== null && group.claim.sequence === null ? { ...group, claim: { sequence } } : group))
   const farewells = state.phase === 'left' ? state.farewells + 1 : 0
   turn.state = { ...state, groups, sequence, sentAt: now, sentView: view, isReplyDue: false, farewells }
-  const status = state.phase === 'left' ? 'dead' : state.phase === 'probing' || state.phase === 'joining' ? 'up' : 'active'
+  // Linux-HA takes any status after `dead` for the return of a partitioned node, and restarts itself: it comes last, once.
+  const isLast = farewells === farewellsMax
+  const status = isLast ? 'dead' : state.phase === 'probing' || state.phase === 'joining' ? 'up' : 'active'
   turn.effects.push({ kind: 'send-status', sequence, status, view })
 }
 

@@ -99,7 +99,8 @@ export function hear(peer: PeerState, message: PeerMessage, context: { readonly 
   const notes: PeerNote[] = []
   let known = peer
   if (peer.generation === null || message.generation > peer.generation) {
-    if (peer.standing.kind === 'alive') notes.push({ level: 'warn', text: `Heartbeat restart on node ${peer.name}` })
+    const isKnown = peer.standing.kind !== 'unheard' && peer.heardAt !== null
+    if (isKnown) notes.push({ level: peer.standing.kind === 'alive' ? 'warn' : 'info', text: `Heartbeat restart on node ${peer.name}` })
     known = { ...unheardPeer(peer.name, message.generation), uuid: peer.uuid }
   }
   const judged = accept(known.window, message.sequence)
@@ -111,7 +112,7 @@ export function hear(peer: PeerState, message: PeerMessage, context: { readonly 
     known = { ...known, uuid: message.uuid }
   }
   if (message.status === null || judged.freshness === 'late') return { peer: known, hearing: judged.freshness, notes }
-  return { peer: onStatus(known, message, message.status, context, notes), hearing: 'newest', notes: withReturn(peer, notes, now) }
+  return { peer: onStatus(known, message, message.status, context, notes), hearing: 'newest', notes: withReturn(peer, notes, { now, isRestart: known.generation !== peer.generation }) }
 }
 
 function onStatus(
@@ -148,8 +149,9 @@ function onStatus(
 }
 
 /** The line operators know for a node that was cut off and is heard again in the same life. */
-function withReturn(before: PeerState, notes: readonly PeerNote[], now: Instant): readonly PeerNote[] {
-  if (before.standing.kind !== 'dead' || before.window.newest === 0 || notes.some(note => note.text.includes('restart'))) return notes
+function withReturn(before: PeerState, notes: readonly PeerNote[], context: { readonly now: Instant; readonly isRestart: boolean }): readonly PeerNote[] {
+  const { now, isRestart } = context
+  if (before.standing.kind !== 'dead' || before.heardAt === null || isRestart) return notes
   const awayMs = Math.round(elapsed(before.standing.since, now))
   return [{ level: 'crit', text: `Cluster node ${before.name} returning after partition. It was counted as dead for ${awayMs} ms` }, ...notes]
 }

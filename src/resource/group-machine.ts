@@ -289,7 +289,7 @@ function onStopped(
     }
     return stopNext(setup, machine, run, now, [note])
   }
-  const reason = `${command} stop failed ${run.tries} times and the resource may still run here`
+  const reason = `${command} stop did not succeed in ${run.tries} tries and the resource may still run here`
   return {
     machine: { ...machine, run: { kind: 'blocked', reason } },
     effects: [

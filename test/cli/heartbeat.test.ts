@@ -136,10 +136,9 @@ t.test('usage: unknown command, option, time or nothing at all -> 2 with a hint;
   t.match(await w.run(heartbeat, 'status', '--jsno'), { status: 2, err: /Did you mean --json/ })
   t.match(await w.run(heartbeat, 'stop', '--timeout', 'soon'), { status: 2, err: /give a time such as/ })
   t.match(await w.run(heartbeat), { status: 2, err: /Usage: heartbeat/ })
-  t.match(await w.run(heartbeat, '-r'), { status: 2, err: /heartbeat restart/ })
   t.match(await w.run(heartbeat, '-V'), { status: 0, out: /^\d+\.\d+\.\d+\n$/ })
   t.match(await w.run(heartbeat, '--help'), { status: 0, out: /First steps/ })
-  for (const command of ['start', 'stop', 'restart', 'status', 'standby', 'takeover', 'cleanup']) {
+  for (const command of ['start', 'stop', 'restart', 'status', 'reload', 'standby', 'takeover', 'cleanup']) {
     const { status, out } = await w.run(heartbeat, command, '--help')
     t.equal(status, 0)
     for (const part of [`Usage: heartbeat ${command}`, 'Exit status:', 'Examples:', 'Options:']) t.ok(out.includes(part), `${command}: ${part}`)
