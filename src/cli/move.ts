@@ -86,7 +86,7 @@ export function registerCleanup(program: Command, context: CommandContext, exit:
     .summary('forget failures of groups; stop blocked groups once more')
     .argument('[groups]', 'all, local, foreign, or one group', 'all')
     .description(
-      'For a failed group: forgets the failure, so that the group may run here again. For a blocked group: stops all its resources once more, last one first; when every stop succeeds the group is released and may run on either node, otherwise it stays blocked. Returns at once; heartbeat status shows how it went.'
+      'For a failed group: forgets the failure, so that the group may run here again. For a blocked group: stops all its resources once more, last one first; when every stop succeeds the group is released and may run on either node, otherwise it stays blocked, and this says so.'
     )
     .option('--timeout <time>', 'how long to wait', parseDuration, parseDuration(moveTimeoutDefault))
     .option('--json', 'print the outcome as one JSON object', false)

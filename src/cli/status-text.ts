@@ -22,8 +22,13 @@ export function statusText(report: StatusReport): string {
 /** Warnings of the daemon, and the two states of a group that never end by themselves. */
 function attention(report: StatusReport): readonly string[] {
   const stuck = report.groups.flatMap(group => {
-    const where = [group.here === 'failed' || group.here === 'blocked' ? [report.node, group.here] : null, group.there === 'failed' || group.there === 'blocked' ? ['the peer', group.there] : null]
-    return where.filter(found => found !== null).map(([node, state]) => `${group.key} is ${state} on ${node}: ${group.reason}`)
+    const isStuck = (state: GroupReport['here'] | null): boolean => state === 'failed' || state === 'blocked'
+    const peer = report.nodes.find(node => !node.isSelf)?.name ?? 'the peer'
+    const where = [
+      isStuck(group.here) ? `${group.key} is ${group.here} on ${report.node}: ${group.reason}` : null,
+      isStuck(group.there) ? `${group.key} is ${group.there ?? ''} on ${peer}: heartbeat status there says why` : null
+    ]
+    return where.filter(found => found !== null)
   })
   // A warning of the daemon that names the group already says it better.
   const own = stuck.filter(line => !report.warnings.some(warning => warning.includes(line.split(' ')[0] ?? line)))

@@ -1,12 +1,14 @@
 /** `heartbeat stop`: asks the daemon to release everything and waits until it and its guard are gone. */
 
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import type { Command } from 'commander'
+import { execa } from 'execa'
 import { HaError } from '../base/errors.js'
 import { elapsed, millis } from '../base/units.js'
 import type { Millis } from '../base/units.js'
 import { request } from '../control/client.js'
 import { exitStatuses } from '../daemon/exit-status.js'
+import { releaseProgram } from '../daemon/guard.js'
 import { parseDuration } from './arguments.js'
 import type { CommandContext } from './context.js'
 import { exitStatusOf, reportFailure } from './exit-codes.js'
@@ -35,7 +37,7 @@ export function registerStop(program: Command, context: CommandContext, exit: (s
       'after',
       `
 Exit status:
-  0   stopped, or was not running
+  0   stopped, or was not running; what a killed daemon left running was released
   1   the daemon did not answer, or did not end within the time; it is never killed by this command
   4   not permitted; use root or a member of the haclient group
   20  ended, but a resource could not be stopped and may still run here (the reason is printed); the peer does not take
@@ -76,7 +78,7 @@ export async function stop(context: CommandContext, options: StopOptions): Promi
     if (!(error instanceof HaError)) throw error
     switch (error.code) {
       case 'HA_NOT_RUNNING':
-        if (pids.length === 0) return alreadyStopped(context, options)
+        if (pids.length === 0) return await alreadyStopped(context, options)
         return await stopWithoutSocket(context, options, { daemon: daemon?.isAlive ? daemon.pid : null, guard: guard?.isAlive ? guard.pid : null })
       case 'HA_STOP_INCOMPLETE':
         note = error.message
@@ -99,13 +101,30 @@ export async function stop(context: CommandContext, options: StopOptions): Promi
   return status
 }
 
-function alreadyStopped(context: CommandContext, options: StopOptions): number {
+async function alreadyStopped(context: CommandContext, options: StopOptions): Promise<number> {
   if (options.json) context.out(JSON.stringify({ ok: true, note: 'Heartbeat already stopped.' }))
   else context.out('INFO: Heartbeat already stopped.')
   if (existsSync(context.paths.pidFile)) {
-    context.err("WARN: the daemon was killed and its resources may still run here: 'heartbeat start' adopts them, 'heartbeat stop' then releases them")
+    context.err('WARN: the daemon and its guard were killed; releasing what they may have left running')
+    return releaseLeftovers(context)
   }
   return 0
+}
+
+/** Runs the release program, which stops every resource of this node without a daemon. */
+async function releaseLeftovers(context: CommandContext): Promise<number> {
+  const released = await execa(process.execPath, [releaseProgram()], {
+    env: { ...context.env },
+    extendEnv: false,
+    reject: false,
+    stdin: 'ignore',
+    stdout: 'ignore',
+    stderr: 'inherit'
+  })
+  const status = released.exitCode ?? exitStatuses.general.status
+  if (status === exitStatuses.orderly.status) rmSync(context.paths.pidFile, { force: true })
+  else context.err(`ERROR: not everything was released (status ${status}): see the log`)
+  return status
 }
 
 /**

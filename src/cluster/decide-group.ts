@@ -144,7 +144,8 @@ function decideHeld(turn: Turn, index: number): void {
   if (isDeaf(state.peer, settings.timing, turn.now) && now.theirs !== null && (now.other.isHolding || now.theirs.state === 'claimed')) {
     return stop(turn, index, `${peerName} takes it and does not hear us; the node that hears both yields`)
   }
-  if (now.other.isEligible && !now.other.isHolding) {
+  // A node that still looks around keeps what it adopted; only a full member gives up what runs.
+  if (state.phase === 'active' && now.other.isEligible && !now.other.isHolding) {
     const { node, reason } = placement(now.rules, now.mine, now.other)
     if (node === peerName) stop(turn, index, reason, { avoid: group.avoid || now.other.wanted })
   }

@@ -69,17 +69,19 @@ function onCleanup(turn: Turn, id: number, scope: Scope): void {
   const selected = select(turn, id, scope)
   if (selected === null) return
   let cleared = 0
+  const again: number[] = []
   for (const index of selected) {
     const { group, setup } = groupAt(turn, index)
     if (group.machine.run.kind === 'failed') {
       changeGroup(turn, index, { machine: { ...clearFailure(group.machine), failures: 0 }, reason: 'failure cleared by an operator' })
       cleared += 1
     } else if (group.machine.run.kind === 'blocked') {
-      applyGroupStep(turn, index, beginStop(setup, group.machine, 'stopped', 'an operator asked to look again at a blocked group'))
-      cleared += 1
+      applyGroupStep(turn, index, beginStop(setup, group.machine, 'stopped', 'an operator asked to stop a blocked group once more'))
+      again.push(index)
     }
   }
-  answer(turn, id, true, cleared === 0 ? 'nothing had failed' : `${cleared} resource group(s) looked at again; see heartbeat status`)
+  if (again.length > 0) return begin(turn, true, { id, kind: 'cleanup', groups: again })
+  answer(turn, id, true, cleared === 0 ? 'nothing had failed' : `${cleared} failure(s) forgotten; see heartbeat status`)
 }
 
 function onStop(turn: Turn, id: number): void {
@@ -115,6 +117,7 @@ export function settleMoves(turn: Turn): void {
 
 function isEnded(turn: Turn, move: PendingMove): boolean {
   const { settings } = turn
+  if (move.kind === 'cleanup') return isCleanedUp(turn, move)
   const goal = move.kind === 'standby' ? settings.peerName : settings.self.name
   const states = move.groups.map(index => {
     const { group, setup } = groupAt(turn, index)
@@ -141,9 +144,19 @@ function isEnded(turn: Turn, move: PendingMove): boolean {
   return true
 }
 
+/** Blocked groups were stopped once more: either all are released, or one is blocked again. */
+function isCleanedUp(turn: Turn, move: PendingMove): boolean {
+  const states = move.groups.map(index => shownState(groupAt(turn, index).group))
+  if (states.includes('stopping') && turn.now < move.deadline) return false
+  const stuck = move.groups.filter((_, at) => states[at] === 'blocked' || states[at] === 'stopping')
+  answer(turn, move.id, stuck.length === 0, stuck.length === 0 ? `${keys(turn, move.groups)} is released` : `${keys(turn, stuck)} still cannot be stopped: see the log`)
+  return true
+}
+
 /** Remembers which groups have left their old node, and says so to the waiting operator. */
 function withReleased(turn: Turn, move: PendingMove): PendingMove {
   const { settings } = turn
+  if (move.kind === 'cleanup') return move
   const released = move.groups.filter(index => {
     const { group, setup } = groupAt(turn, index)
     const old = move.kind === 'standby' ? shownState(group) : (peerGroup(turn.state, setup.id)?.state ?? 'stopped')

@@ -98,7 +98,9 @@ function record(turn: Turn, event: ClusterEvent): void {
     case 'operated': {
       const { group, setup } = groupAt(turn, event.group)
       const context = { now: turn.now, mayGoOn: !isHeldByPeer(turn, event.group) }
-      return applyGroupStep(turn, event.group, onOutcome(setup, group.machine, { attempt: event.attempt, outcome: event.outcome }, context))
+      const stepped = onOutcome(setup, group.machine, { attempt: event.attempt, outcome: event.outcome }, context)
+      const isAdopted = group.machine.run.kind === 'probing' && stepped.machine.run.kind === 'running'
+      return applyGroupStep(turn, event.group, stepped, isAdopted ? { reason: 'found running here when heartbeat started' } : {})
     }
     case 'medium': {
       const links = turn.state.links.map((link, at) => (at === event.link ? { ...link, trouble: event.trouble } : link))

@@ -56,10 +56,10 @@ export interface GroupState {
   readonly reason: string
 }
 
-/** A standby or takeover that an operator waits for. */
+/** A standby, a takeover, or another try to stop blocked groups, that an operator waits for. */
 export interface PendingMove {
   readonly id: number
-  readonly kind: 'standby' | 'takeover'
+  readonly kind: 'standby' | 'takeover' | 'cleanup'
   readonly groups: readonly number[]
   readonly deadline: Instant
   /** Groups that have left their old node; one that is back there has failed to move. */

@@ -226,6 +226,11 @@ class Core implements Daemon {
       for (const fault of faults) logger.error({}, `Not reloaded: ${fault}`)
       return reply?.fail('HA_CONFIG_INVALID', faults.join('\n'))
     }
+    if (this.#twin !== null && this.#runner.state.peer.standing.kind === 'alive' && !decodeDatagram(this.#twin.payload, loaded.configuration.keys).ok) {
+      const refusal = `authkeys lacks the key that ${this.#settings.peerName} signs with; without it both nodes would take each other for dead. Keep that key until ${this.#settings.peerName} signs with another`
+      logger.error({}, `Not reloaded: ${refusal}`)
+      return reply?.fail('HA_CONFIG_INVALID', refusal)
+    }
     this.#keys = loaded.configuration.keys
     this.#twin = null
     const { active, byId } = this.#keys

@@ -39,7 +39,7 @@ export function guardCommand(options: GuardOptions): CommandLine {
       join(packageRoot(), 'bin', 'heartbeat-guard'),
       options.runDir,
       process.execPath,
-      options.release ?? join(packageRoot(), 'dist', 'src', 'daemon', 'release.js'),
+      options.release ?? releaseProgram(),
       ...daemonCommand(options)
     ]
   }
@@ -49,3 +49,6 @@ function daemonCommand(options: GuardOptions): readonly string[] {
   const daemon = options.daemon ?? [process.execPath, join(packageRoot(), 'dist', 'src', 'daemon', 'main.js')]
   return options.realtimePriority === null ? daemon : ['chrt', '-r', '-R', String(options.realtimePriority), ...daemon]
 }
+
+/** The program that stops every resource of this node without a daemon. */
+export const releaseProgram = (): string => join(packageRoot(), 'dist', 'src', 'daemon', 'release.js')

@@ -57,6 +57,14 @@ function selfReport(state: ClusterState, context: ReportContext): NodeReport {
   }
 }
 
+/** Refusals that an administrator can do something about. */
+const refusalWarnings: Readonly<Record<string, string>> = {
+  'bad-digest': 'wrong signature; do both nodes have the same authkeys?',
+  'unknown-key': 'signed with a key that is not in authkeys here',
+  'unknown-node': 'from a node that is not in ha.cf; is another cluster on this network?',
+  'own-name-from-elsewhere': 'another machine uses the name of this node'
+}
+
 const phaseSentences: Readonly<Record<ClusterState['phase'], string>> = {
   probing: 'looking which resources run here',
   joining: 'waiting to hear the other node, or for initdead',
@@ -112,7 +120,9 @@ function groupReport(state: ClusterState, context: ReportContext, setup: GroupSe
   const { settings } = context
   const here: GroupStateName = group === undefined ? 'unknown' : shownState(group)
   const { standing } = state.peer
-  const there = standing.kind === 'unheard' ? null : (peerGroup(state, setup.id)?.state ?? null)
+  // Of a peer that is gone only one word stays true: what is blocked there may still run.
+  const shown = peerGroup(state, setup.id)?.state ?? null
+  const there = standing.kind === 'alive' || shown === 'blocked' ? shown : null
   const isThere = standing.kind === 'alive' && there !== null && isHeld(there)
   return {
     key: setup.key,
@@ -140,8 +150,8 @@ function holding(state: ClusterState, settings: ClusterSettings): StatusReport['
   })
   const isMoving = shown.some(one => one.state === 'unknown' || one.state === 'claimed' || one.state === 'starting' || one.state === 'stopping')
   if (isMoving || state.phase === 'probing' || state.phase === 'joining') return 'transition'
-  const holdsLocal = shown.some(one => one.isLocal && one.state === 'running')
-  const holdsForeign = shown.some(one => !one.isLocal && one.state === 'running')
+  const holdsLocal = shown.some(one => one.isLocal && isKept(one.state))
+  const holdsForeign = shown.some(one => !one.isLocal && isKept(one.state))
   // A node without groups of one kind that holds all of the other holds "all" in Linux-HA's words only if it took over.
   const hasForeign = shown.some(one => !one.isLocal)
   const hasLocal = shown.some(one => one.isLocal)
@@ -149,6 +159,9 @@ function holding(state: ClusterState, settings: ClusterSettings): StatusReport['
   if (holdsForeign && !hasLocal && isAlone(state)) return 'all'
   return holdsLocal ? 'local' : holdsForeign ? 'foreign' : 'none'
 }
+
+/** A blocked group may still run here, so this node holds it. */
+const isKept = (state: GroupStateName): boolean => state === 'running' || state === 'blocked'
 
 const isAlone = (state: ClusterState): boolean => state.peer.standing.kind === 'dead' || state.peer.standing.kind === 'left'
 
@@ -165,6 +178,10 @@ function warnings(state: ClusterState, context: ReportContext, groups: readonly 
   for (const sentence of differencesOf(state, settings)) found.push(sentence)
   if (peer.standing.kind === 'alive' && peer.implementation === 'linux-ha') {
     found.push(`${peer.name} runs Linux-HA Heartbeat, with which resources are not shared: this node holds none while it is alive`)
+  }
+  for (const [reason, sentence] of Object.entries(refusalWarnings)) {
+    const refused = state.refusals.get(reason)
+    if (refused !== undefined) found.push(`${refused.count} datagrams were refused since the start: ${sentence}`)
   }
   const deadLinks = state.links.filter(link => peer.standing.kind === 'alive' && !link.isUp)
   for (const link of deadLinks) found.push(`link ${link.description} does not carry ${peer.name}: the cluster hangs on ${state.links.length - deadLinks.length} link(s)`)

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { spawn } from 'node:child_process'
+import { hostname } from 'node:os'
 import t from 'tap'
 import { heartbeat } from '../../src/cli/heartbeat-program.js'
 import { hastyClock, report, world } from './fake-daemon.js'
@@ -16,13 +17,19 @@ t.test('heartbeat: no daemon -> status 3, stop 0 with the old words, moves 3', a
   t.same(JSON.parse((await w.run(heartbeat, 'status', '--json')).out), { running: false, isPidFileLeft: false, text: 'heartbeat is stopped. No process' })
 })
 
-t.test('heartbeat: pid file of a dead daemon -> status 1 and a hint that resources may run', async t => {
+t.test('heartbeat: pid file of a dead daemon -> status 1 and a hint that resources may run; stop releases them', async t => {
   const w = world(t)
   writeFileSync(w.context.paths.pidFile, '   4194300\n')
   const { status, out } = await w.run(heartbeat, 'status')
   t.equal(status, 1)
   t.match(out, /was killed, and its resources may still run here/)
-  t.match(await w.run(heartbeat, 'stop'), { status: 0, out: 'INFO: Heartbeat already stopped.\n', err: /'heartbeat start' adopts them/ })
+  // Without a configuration nobody knows what to release, and that is said.
+  t.match(await w.run(heartbeat, 'stop'), { status: 6, out: 'INFO: Heartbeat already stopped.\n', err: /not everything was released/ })
+  w.file('ha.cf', haCf.replace('%NODE%', hostname()))
+  w.file('haresources', '')
+  w.file('authkeys', 'auth 1\n1 sha256 0123456789abcdef0123\n')
+  t.match(await w.run(heartbeat, 'stop'), { status: 0, err: /releasing what they may have left running/ })
+  t.same(await w.run(heartbeat, 'stop'), { status: 0, out: 'INFO: Heartbeat already stopped.\n', err: '' })
 })
 
 t.test("heartbeat: pid used again by a stranger -> not taken for the daemon", async t => {
