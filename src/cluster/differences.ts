@@ -25,7 +25,9 @@ export function differencesOf(state: ClusterState, settings: ClusterSettings): r
 }
 
 export function noteDifferences(turn: Turn): void {
-  if (turn.state.peer.standing.kind !== 'alive') return
+  const { peer } = turn.state
+  if (peer.standing.kind !== 'alive' || peer.view?.groups === turn.state.comparedGroups) return
+  turn.state = { ...turn.state, comparedGroups: peer.view?.groups ?? null }
   const sentences = differencesOf(turn.state, turn.settings)
   const text = sentences.join('\n')
   if (text === turn.state.differences) return

@@ -32,6 +32,8 @@ import type { ClusterEffect, ClusterEvent, ClusterSettings, ClusterState, GroupS
 export interface ClusterStep {
   readonly state: ClusterState
   readonly effects: readonly ClusterEffect[]
+  /** Nothing was decided and no deadline came nearer: the armed one will do. */
+  readonly isQuiet: boolean
 }
 
 /** Farewells are repeated so that one lost datagram does not cost the peer a deadtime. */
@@ -65,6 +67,7 @@ export function initialState(settings: ClusterSettings, now: Instant): ClusterSt
     farewells: 0,
     isSettledOnce: false,
     differences: '',
+    comparedGroups: null,
     isPortClosed: false,
     isCatchingUp: false,
     stalls: { count: 0, longestMs: 0 },
@@ -77,7 +80,7 @@ export function step(state: ClusterState, event: ClusterEvent, settings: Cluster
   const turn: Turn = { state, effects: [], now: event.now, settings, isQuiet: false }
   record(turn, event)
   if (!turn.isQuiet) settle(turn)
-  return { state: turn.state, effects: turn.effects }
+  return { state: turn.state, effects: turn.effects, isQuiet: turn.isQuiet }
 }
 
 function record(turn: Turn, event: ClusterEvent): void {
@@ -162,7 +165,12 @@ function onPeerStatus(turn: Turn, before: ClusterState['peer']): void {
   if (before.standing.kind === 'dead' && peer.standing.kind === 'alive') suspectContest(turn)
   if (peer.standing.kind === 'left' && before.standing.kind !== 'left') note(turn, 'info', `Received shutdown notice from '${peer.name}'.`)
   // An acknowledgement is awaited there when its vector changed; do not let it wait for our next keepalive.
-  const hasNews = !saysTheSame(peer.view, before.view) || before.standing.kind !== 'alive'
+  const isSame = saysTheSame(peer.view, before.view)
+  if (isSame && peer.view !== null && before.view !== null) {
+    // The old groups are kept, so that what was concluded from them need not be concluded again.
+    turn.state = { ...turn.state, peer: { ...peer, view: { ...peer.view, groups: before.view.groups } } }
+  }
+  const hasNews = !isSame || before.standing.kind !== 'alive'
   if (hasNews && peer.implementation === 'own' && peer.standing.kind === 'alive') turn.state = { ...turn.state, isReplyDue: true }
 }
 
@@ -207,7 +215,8 @@ function onWoke(turn: Turn, stallMs: Millis): void {
 function settle(turn: Turn): void {
   judgeLiving(turn)
   for (const [index, setup] of turn.settings.groups.entries()) {
-    applyGroupStep(turn, index, onTime(setup, groupAt(turn, index).group.machine, turn.now))
+    const { machine } = groupAt(turn, index).group
+    if (deadlineOf(machine) !== null) applyGroupStep(turn, index, onTime(setup, machine, turn.now))
   }
   settlePhase(turn)
   const held = heldText(turn)
@@ -223,6 +232,7 @@ function settle(turn: Turn): void {
 
 function judgeLiving(turn: Turn): void {
   const { settings, now } = turn
+  if (!isJudgementDue(turn.state, settings, now)) return
   const judged = judge(turn.state.peer, settings.timing, { startedAt: turn.state.startedAt, now })
   const links = turn.state.links.map(link => judgeLink(link, settings.peerName, settings.timing.deadtimeMs, now))
   turn.state = { ...turn.state, peer: judged.peer, links: links.map(one => one.link) }
@@ -347,19 +357,31 @@ function remember(turn: Turn): void {
   turn.effects.push({ kind: 'remember', peerGeneration: turn.state.peer.generation, held })
 }
 
+/** The peer or a link will be declared dead at this moment, unless waiting datagrams say otherwise: read them first. */
+export function isJudgementDue(state: ClusterState, settings: ClusterSettings, now: Instant): boolean {
+  const { timing } = settings
+  const death = deathAt(state.peer, timing, state.startedAt)
+  if (death !== null && death <= now) return true
+  return state.links.some(link => (linkDeathAt(link, timing.deadtimeMs) ?? Number.POSITIVE_INFINITY) <= now)
+}
+
 /** When `step` must be called with a tick if nothing happens before. Never null: a living daemon always sends again. */
 export function nextDeadline(state: ClusterState, settings: ClusterSettings): Instant {
   const { timing } = settings
-  const due: (Instant | null)[] = [
-    nextSendAt(state, settings),
-    deathAt(state.peer, timing, state.startedAt),
-    state.phase === 'joining' ? after(state.startedAt, timing.initdeadMs) : null,
-    refusalReportAt(state),
-    ...state.links.map(link => linkDeathAt(link, timing.deadtimeMs)),
-    ...state.groups.flatMap(group => [deadlineOf(group.machine), group.wantedUntil]),
-    ...state.moves.map(move => move.deadline)
-  ]
-  return due.reduce<Instant>((first, one) => (one !== null && one < first ? one : first), nextSendAt(state, settings))
+  let first = nextSendAt(state, settings)
+  const consider = (one: Instant | null): void => {
+    if (one !== null && one < first) first = one
+  }
+  consider(deathAt(state.peer, timing, state.startedAt))
+  consider(refusalReportAt(state))
+  if (state.phase === 'joining') consider(after(state.startedAt, timing.initdeadMs))
+  for (const link of state.links) consider(linkDeathAt(link, timing.deadtimeMs))
+  for (const group of state.groups) {
+    consider(deadlineOf(group.machine))
+    consider(group.wantedUntil)
+  }
+  for (const move of state.moves) consider(move.deadline)
+  return first
 }
 
 /** One line: phase, peer, groups; printed by logs, transcripts and failing simulations. */

@@ -39,6 +39,7 @@ export function changeGroup(turn: Turn, index: number, change: Partial<GroupStat
 
 /** Takes a step of a group's machine into the state, and its effects as the cluster's. */
 export function applyGroupStep(turn: Turn, index: number, step: GroupStep, change: Partial<GroupState> = {}): void {
+  if (step.effects.length === 0 && step.machine === groupAt(turn, index).group.machine && Object.keys(change).length === 0) return
   changeGroup(turn, index, { ...change, machine: step.machine })
   for (const effect of step.effects) {
     if (effect.kind === 'note') turn.effects.push(effect)

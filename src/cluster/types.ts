@@ -87,6 +87,8 @@ export interface ClusterState {
   readonly isSettledOnce: boolean
   /** Groups known to differ from the peer's, as text, so that each change is said once. */
   readonly differences: string
+  /** The peer's groups that were compared last; the same object needs no second look. */
+  readonly comparedGroups: NodeView['groups'] | null
   /** The peer's host has said that no heartbeat listens there, and nothing was heard since. */
   readonly isPortClosed: boolean
   /** We stood still and have not read all waiting datagrams yet: what the last one said may long be untrue. */

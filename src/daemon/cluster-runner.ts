@@ -12,7 +12,7 @@
 
 import { invariant } from '../base/invariant.js'
 import { elapsed, instant, millis, type Instant } from '../base/units.js'
-import { describe, initialState, nextDeadline, step } from '../cluster/step.js'
+import { describe, initialState, isJudgementDue, nextDeadline, step } from '../cluster/step.js'
 import type { ClusterEffect, ClusterEvent, ClusterSettings, ClusterState } from '../cluster/types.js'
 import type { Clock, Scheduled } from '../port/clock.js'
 
@@ -63,16 +63,18 @@ export class ClusterRunner {
     this.#mailbox.push(event)
     if (this.#isRunning) return // an effect is posting: the loop below will get to it
     this.#isRunning = true
+    let isQuiet = this.#armed !== null
     try {
       for (let next = this.#mailbox.shift(); next !== undefined; next = this.#mailbox.shift()) {
-        const { state, effects } = step(this.#state, next, this.#options.settings)
+        const { state, effects, isQuiet: isStepQuiet } = step(this.#state, next, this.#options.settings)
         this.#state = state
+        isQuiet &&= isStepQuiet
         for (const effect of effects) this.#options.perform(effect)
       }
     } finally {
       this.#isRunning = false
     }
-    this.#arm()
+    if (!isQuiet) this.#arm()
   }
 
   stop(): void {
@@ -111,6 +113,8 @@ export class ClusterRunner {
     const lateMs = this.#armedFor === null ? 0 : elapsed(this.#armedFor, now)
     this.#armed = null
     this.#armedFor = null
+    // A keepalive alone judges nobody: the mail may wait for it.
+    if (lateMs <= this.#latenessMs && !isJudgementDue(this.#state, this.#options.settings, now)) return this.post({ kind: 'tick', now })
     this.#isTickPending = true
     // After a stall the addresses go before the mail is read (design section 4, rule 2); everything else comes after it.
     if (lateMs > this.#latenessMs) this.post({ kind: 'woke', now, stallMs: millis(lateMs) })

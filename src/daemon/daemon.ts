@@ -13,7 +13,7 @@ import { baseEnvironment } from '../agent/environment.js'
 import { locateScript, projectResourceDir, scriptSearchPath } from '../agent/locate.js'
 import { createAgentRunner } from '../agent/runner.js'
 import { HaError } from '../base/errors.js'
-import { millis } from '../base/units.js'
+import { elapsed, millis, type Instant, type Millis } from '../base/units.js'
 import type { ClusterEffect, ClusterEvent, ClusterSettings, OperatorRequest } from '../cluster/types.js'
 import { formatDiagnostic, isError } from '../config/configuration.js'
 import type { AuthKeys, Configuration } from '../config/types.js'
@@ -34,7 +34,10 @@ import { Memory, recall, type Remembered } from './memory.js'
 import type { Paths } from './paths.js'
 import { statusReport } from './report.js'
 import { supervise } from './supervise.js'
+import { warmUp } from './warm-up.js'
 
+/** Less than the media's second, so that each of their looks sees a state of its own second. */
+const interfacesMs = millis(900)
 /** How long the first medium may take to open; a host whose network comes up later is waited for this long. */
 const mediaWait = millis(5_000)
 /** Stopping waits for scripts under their own limits; what comes after them must not take longer than this. */
@@ -133,7 +136,7 @@ class Core implements Daemon {
     const searchPath = scriptSearchPath({ haDir: paths.haDir })
     const environment = baseEnvironment({ haDir: paths.haDir, stateDir: paths.stateDir, runDir: paths.runDir, node: nodeName, cf: configuration.cf })
     this.#agents = createAgentRunner({ clock, searchPath, environment, runDir: paths.runDir })
-    this.#media = createMedia(configuration.cf.media, { clock, interfaces: networkInterfaces })
+    this.#media = createMedia(configuration.cf.media, { clock, interfaces: remembered(networkInterfaces, { clock, forMs: interfacesMs }) })
     const peerName = configuration.cf.nodes.find(node => node !== nodeName) ?? ''
     this.#settings = clusterSettings({
       configuration,
@@ -205,6 +208,7 @@ class Core implements Daemon {
     begun = true
     this.#runner.begin()
     for (const event of early) this.#runner.post(event)
+    warmUp({ clock, settings: this.#settings, sender: this.#parts.sender, keys: this.#keys, isWanted: () => !this.#isEnding })
   }
 
   ask(request: ControlRequest, reply: ControlReply): void {
@@ -310,6 +314,16 @@ class Core implements Daemon {
     removePidFile(paths.pidFile)
     logger.info({}, `${nodeName} Heartbeat shutdown complete.`)
     await Promise.race([this.#parts.control.close(), deadline])
+  }
+}
+
+/** Every medium looks at the interfaces once a second; one look serves them all. */
+function remembered<T>(read: () => T, options: { readonly clock: Clock; readonly forMs: Millis }): () => T {
+  let last: { readonly value: T; readonly at: Instant } | null = null
+  return () => {
+    const now = options.clock.monotonic()
+    if (last === null || elapsed(last.at, now) >= options.forMs) last = { value: read(), at: now }
+    return last.value
   }
 }
 

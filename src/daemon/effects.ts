@@ -22,8 +22,8 @@ import type { Memory } from './memory.js'
 import { SentHistory } from './sent-history.js'
 import { supervise } from './supervise.js'
 
-/** The load average is decoration in the datagram; once a second is often enough. */
-const loadEveryMs = 1_000
+/** The load average is decoration in the datagram; every ten seconds is often enough. */
+const loadEveryMs = 10_000
 const resendsMax = 50
 
 export interface EffectsContext {
