@@ -36,6 +36,8 @@ export interface ClusterStep {
   readonly isQuiet: boolean
 }
 
+/** The share of a keepalive after which a heard heartbeat is answered at once instead of at its time. */
+const nearlyDue = 0.75
 /** Farewells are repeated so that one lost datagram does not cost the peer a deadtime. */
 const farewellsMax = 3
 const farewellSpacing = millis(15)
@@ -171,7 +173,9 @@ function onPeerStatus(turn: Turn, before: ClusterState['peer']): void {
     turn.state = { ...turn.state, peer: { ...peer, view: { ...peer.view, groups: before.view.groups } } }
   }
   const hasNews = !isSame || before.standing.kind !== 'alive'
-  if (hasNews && peer.implementation === 'own' && peer.standing.kind === 'alive') turn.state = { ...turn.state, isReplyDue: true }
+  // Nearly due anyway: answering now spares both nodes a second awakening for the same keepalive.
+  const isNearlyDue = turn.now >= after(turn.state.sentAt ?? turn.state.startedAt, millis(turn.settings.timing.keepaliveMs * nearlyDue))
+  if ((hasNews || isNearlyDue) && peer.implementation === 'own' && peer.standing.kind === 'alive') turn.state = { ...turn.state, isReplyDue: true }
 }
 
 /** While a peer counted as dead it may have announced our addresses as its own. */

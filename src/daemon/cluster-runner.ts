@@ -100,7 +100,7 @@ export class ClusterRunner {
     if (this.#isStopped || this.#isTickPending) return
     const now = this.#options.clock.monotonic()
     const due = nextDeadline(this.#state, this.#options.settings)
-    if (this.#armed !== null && this.#armedFor !== null && due >= this.#armedFor && this.#armedFor > now) return // an earlier wake-up is harmless
+    if (this.#armed !== null && this.#armedFor !== null && Math.abs(due - this.#armedFor) < 1 && this.#armedFor > now) return
     this.#armed?.cancel()
     // A deadline that is past already is due now, not late: nobody slept through it.
     this.#armedFor = instant(Math.max(due, now))
