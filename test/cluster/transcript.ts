@@ -10,7 +10,8 @@
  *   refused now=5 reason=bad-digest from=10.0.0.9 · medium now=5 link=0 trouble=down · unreachable now=5 link=0
  *
  * `heard` keeps what the peer said before: its generation, phase and groups; its sequence grows by one, and it
- * acknowledges our newest datagram unless `ack=GENERATION.SEQUENCE` or `ack=-` says otherwise. `operated` is about the
+ * acknowledges our newest datagram unless `ack=GENERATION.SEQUENCE` or `ack=-` says otherwise; `status=dead` is the last
+ * of its farewells. `operated` is about the
  * attempt begun last unless `attempt=` says otherwise. `pass` ticks at every deadline and leaves plain keepalives out.
  */
 
@@ -191,7 +192,7 @@ class StoryPlayer {
     const ack = (words.text('ack') ?? `${settings.self.generation}.${state.sequence}`).split('.')
     const acknowledged = ack[0] === '-' || state.sequence === 0 ? null : { generation: Number(ack[0]), sequence: Number(ack[1]) }
     const view: NodeView = { phase: theirs.phase, acknowledged, hearsPeer: words.text('hears') !== 'no' && acknowledged !== null, groups: theirs.groups }
-    const status = theirs.phase === 'left' ? 'dead' : theirs.phase === 'active' || theirs.phase === 'leaving' ? 'active' : 'up'
+    const status = words.text('status') === 'dead' ? 'dead' : theirs.phase === 'probing' || theirs.phase === 'joining' ? 'up' : 'active'
     const message = statusMessage(this.#sender(words), { sequence: theirs.sequence, status, deadtimeMs: settings.timing.deadtimeMs, view }, surroundings)
     return known(readHeard(message))
   }
