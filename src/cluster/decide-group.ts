@@ -114,13 +114,20 @@ function retryFailure(turn: Turn, index: number): void {
   changeGroup(turn, index, { machine: clearFailure(group.machine), reason: 'tried again after a failure' })
 }
 
+/** Whether to let go comes first: nothing more is started of a group that is about to be stopped. */
 function decideHeld(turn: Turn, index: number): void {
+  decideYield(turn, index)
+  if (isHeldByPeer(turn, index)) return
+  const { group, setup } = groupAt(turn, index)
+  applyGroupStep(turn, index, resume(setup, group.machine))
+}
+
+function decideYield(turn: Turn, index: number): void {
   const { state, settings } = turn
   const { group } = groupAt(turn, index)
   const now = situation(turn, index)
   const peerName = settings.peerName
   if (state.phase === 'leaving') return stop(turn, index, 'this node is being stopped')
-  if (!isHeldByPeer(turn, index)) applyGroupStep(turn, index, resume(groupAt(turn, index).setup, group.machine))
   if (!now.isPeerAlive) return
   if (state.peer.implementation === 'linux-ha') {
     return stop(turn, index, `${peerName} runs Linux-HA Heartbeat, with which resources are not shared`)
@@ -144,8 +151,9 @@ function decideHeld(turn: Turn, index: number): void {
   if (isDeaf(state.peer, settings.timing, turn.now) && now.theirs !== null && (now.other.isHolding || now.theirs.state === 'claimed')) {
     return stop(turn, index, `${peerName} takes it and does not hear us; the node that hears both yields`)
   }
-  // A node that still looks around keeps what it adopted; only a full member gives up what runs.
-  if (state.phase === 'active' && now.other.isEligible && !now.other.isHolding) {
+  // A node that still looks around keeps what it adopted; only a full member gives up what runs. A peer that is still
+  // stopping its own may end blocked: of two owners one yields, and the other keeps serving until that is over.
+  if (state.phase === 'active' && now.other.isEligible && !now.other.isHolding && now.theirs?.state !== 'stopping') {
     const { node, reason } = placement(now.rules, now.mine, now.other)
     if (node === peerName) stop(turn, index, reason, { avoid: group.avoid || now.other.wanted })
   }
