@@ -268,6 +268,8 @@ function onStopped(
   const command = setup.resources[run.index]?.command ?? ''
   if (run.doing === 'stop') {
     if (outcome.kind === 'ok') return stopNext(setup, machine, run, now, [])
+    // After a failed start: what this node had started has a script, so a missing one never started anything.
+    if (outcome.kind === 'not-installed' && run.then === 'failed') return stopNext(setup, machine, run, now, [])
     const failed: GroupEffect = {
       kind: 'note',
       level: 'error',
