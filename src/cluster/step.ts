@@ -82,6 +82,7 @@ export function step(state: ClusterState, event: ClusterEvent, settings: Cluster
   const turn: Turn = { state, effects: [], now: event.now, settings, isQuiet: false }
   record(turn, event)
   if (!turn.isQuiet) settle(turn)
+  if (isWorthKeeping(state, turn.state)) remember(turn)
   return { state: turn.state, effects: turn.effects, isQuiet: turn.isQuiet }
 }
 
@@ -163,7 +164,6 @@ function onHeard(turn: Turn, linkIndex: number, heard: Heard): void {
 /** What a new word of the peer calls for at once: an answer, and things worth keeping or telling. */
 function onPeerStatus(turn: Turn, before: ClusterState['peer']): void {
   const { peer } = turn.state
-  if (peer.generation !== before.generation) remember(turn)
   if (before.standing.kind === 'dead' && peer.standing.kind === 'alive') suspectContest(turn)
   if (peer.standing.kind === 'left' && before.standing.kind !== 'left') note(turn, 'info', `Received shutdown notice from '${peer.name}'.`)
   // An acknowledgement is awaited there when its vector changed; do not let it wait for our next keepalive.
@@ -223,9 +223,7 @@ function settle(turn: Turn): void {
     if (deadlineOf(machine) !== null) applyGroupStep(turn, index, onTime(setup, machine, turn.now))
   }
   settlePhase(turn)
-  const held = heldText(turn)
   for (const index of turn.settings.groups.keys()) decideGroup(turn, index)
-  if (heldText(turn) !== held) remember(turn)
   noteDifferences(turn)
   settleMoves(turn)
   noteSettled(turn)
@@ -294,7 +292,9 @@ function tellStopProgress(turn: Turn): void {
   const left = settings.groups.filter((_, index) => ['unknown', 'starting', 'running', 'stopping'].includes(shownState(groupAt(turn, index).group))).map(one => one.key)
   const told = state.stopTold ?? []
   const gone = told.filter(key => !left.includes(key))
-  const texts = state.stopTold === null ? left.map(key => `giving up ${key}`) : gone.map(key => `${key} is released`)
+  const isBlocked = (key: string): boolean => settings.groups.some((one, index) => one.key === key && groupAt(turn, index).group.machine.run.kind === 'blocked')
+  const ends = gone.map(key => (isBlocked(key) ? `${key} could not be stopped and is blocked` : `${key} is released`))
+  const texts = state.stopTold === null ? left.map(key => `giving up ${key}`) : ends
   for (const id of state.stopRequests) for (const text of texts) turn.effects.push({ kind: 'progress', id, text })
   if (state.stopTold === null || gone.length > 0) turn.state = { ...state, stopTold: left }
 }
@@ -350,13 +350,21 @@ const isSameGroup = (one: GroupView, other: GroupView | undefined): boolean =>
   one.avoid === other.avoid &&
   one.wanted === other.wanted
 
-const heldText = (turn: Turn): string =>
-  turn.state.groups.map(group => (isHeld(stateOf(group.machine.run)) ? group.epoch : '-')).join(' ')
+/** A group that is still looked at keeps the epoch that an earlier life left, or a second crash would forget it. */
+const isKept = (group: GroupState): boolean => isHeld(stateOf(group.machine.run)) || (group.machine.run.kind === 'probing' && group.epoch > 0)
+
+/** What the next life needs has changed: the peer's generation, or what this node holds. */
+function isWorthKeeping(before: ClusterState, now: ClusterState): boolean {
+  if (before.peer.generation !== now.peer.generation) return true
+  if (before.groups === now.groups) return false
+  const heldText = (state: ClusterState): string => state.groups.map(group => (isKept(group) ? group.epoch : '-')).join(' ')
+  return heldText(before) !== heldText(now)
+}
 
 function remember(turn: Turn): void {
   const held = turn.settings.groups.flatMap((setup, index) => {
     const { group } = groupAt(turn, index)
-    return isHeld(stateOf(group.machine.run)) ? [{ id: setup.id, epoch: group.epoch }] : []
+    return isKept(group) ? [{ id: setup.id, epoch: group.epoch }] : []
   })
   turn.effects.push({ kind: 'remember', peerGeneration: turn.state.peer.generation, held })
 }

@@ -168,6 +168,57 @@ t.test('failover: the daemon alone is killed and started again -> adopts what ru
   t.end()
 })
 
+for (const autoFailback of ['on', 'off'] as const) {
+  t.test(`failover: the daemon is killed with all groups running and is back after 200 ms, auto_failback ${autoFailback} -> no group is stopped or started on either node`, t => {
+    for (let seed = 1; seed <= 50; seed += 1) {
+      const s = Scenario.running({ seed, homes: ['alpha', 'alpha', 'alpha'], autoFailback })
+      s.passes(new Prng(seed).between(0, 200))
+      const before = s.story('starts group', 'Releasing resource group').length
+      s.node('alpha').kill()
+      s.passes(200)
+      s.node('alpha').boot()
+      s.until('alpha is a full member again', () => s.state('alpha').phase === 'active', 500)
+      s.passes(3_000)
+      const moves = s.story('starts group', 'Releasing resource group').slice(before)
+      if (moves.length > 0 || [0, 1, 2].some(group => s.holderOf(group) !== 'alpha')) t.fail(`seed ${seed}: ${moves.join('; ')}`)
+      t.strictSame(s.state('alpha').groups.map(group => group.epoch), [1, 1, 1], 'epochs are remembered')
+    }
+    t.end()
+  })
+}
+
+t.test('failover: the peer restarts too, and the owner is killed once more while it looks around -> adopted with their old epochs', t => {
+  for (let seed = 1; seed <= 50; seed += 1) {
+    const s = Scenario.running({ seed, homes: ['alpha', 'alpha', 'alpha'] })
+    const before = s.story('starts group').length
+    for (const node of s.world.nodes) node.kill()
+    s.passes(20)
+    for (const node of s.world.nodes) node.boot()
+    s.passes(new Prng(seed).between(0, 30))
+    s.node('alpha').kill()
+    s.passes(20)
+    s.node('alpha').boot()
+    s.passes(2_000)
+    t.strictSame(s.state('alpha').groups.map(group => group.epoch), [1, 1, 1])
+    t.equal(s.story('starts group').length, before)
+  }
+  t.end()
+})
+
+t.test('failover: links heal while auto_failback is on, and the home node cannot stop its part -> the other serves on', t => {
+  const s = Scenario.running({ autoFailback: 'on' })
+  s.cut()
+  s.until('both run it', () => s.holderOf() === 'both', 1_000)
+  s.node('alpha').troubles[0] = { startFails: false, startHangs: false, stopFails: true }
+  s.mend()
+  s.until('blocked on alpha', () => s.state('alpha').groups[0]?.machine.run.kind === 'blocked', 3_000)
+  t.ok(s.runsOn('beta'))
+  s.passes(3_000)
+  t.ok(s.runsOn('beta'))
+  t.equal(s.story('beta: Releasing').length, 0)
+  t.end()
+})
+
 t.test('failover: recorded datagrams of a dead owner are replayed -> they do not keep it alive', t => {
   const s = Scenario.running()
   s.passes(500)
