@@ -6,7 +6,7 @@
 import { unreachable } from '../base/invariant.js'
 import { after } from '../base/units.js'
 import { beginStop, clearFailure } from '../resource/group-machine.js'
-import { isHeld } from '../wire/ownership.js'
+import { isHeld, type GroupStateName } from '../wire/ownership.js'
 import { wish } from './decide-group.js'
 import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type Turn } from './turn.js'
 import type { OperatorRequest, PendingMove, Scope } from './types.js'
@@ -140,8 +140,18 @@ function isEnded(turn: Turn, move: PendingMove): boolean {
   }
   if (turn.now < move.deadline) return false
   const late = states.find(one => (move.kind === 'standby' ? one.there : one.here) !== 'running')
-  answer(turn, move.id, false, `${late?.key ?? 'it'} does not run on ${goal} yet: ${late === undefined ? '' : wish(turn, late.index).reason}`)
+  if (late !== undefined) answer(turn, move.id, false, `${late.key} does not run on ${goal} yet: ${whyLate(turn, move, late)}`)
   return true
+}
+
+/** What stands in the way when time has run out: the old node first, as nothing starts before it has let go. */
+function whyLate(turn: Turn, move: PendingMove, late: { readonly index: number; readonly here: GroupStateName; readonly there: GroupStateName | null }): string {
+  const { settings } = turn
+  const [old, from] = move.kind === 'standby' ? [late.here, settings.self.name] : [late.there, settings.peerName]
+  const [current, goal] = move.kind === 'standby' ? [late.there, settings.peerName] : [late.here, settings.self.name]
+  if (old !== null && (isHeld(old) || old === 'stopping')) return `it is still ${old} on ${from}`
+  if (current !== null && (current === 'starting' || current === 'stopping')) return `it is still ${current} there`
+  return `${goal} shows it ${current ?? 'not at all'}; ${wish(turn, late.index).reason}`
 }
 
 /** Blocked groups were stopped once more: either all are released, or one is blocked again. */

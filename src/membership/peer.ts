@@ -127,7 +127,9 @@ function onStatus(
   if (interval > timing.warntimeMs) {
     notes.push({ level: 'warn', text: `Late heartbeat: Node ${peer.name}: interval ${Math.round(interval)} ms` })
   }
-  if (status.text !== peer.statusText || peer.standing.kind !== 'alive') {
+  // A farewell is repeated; only its first and its last word are news.
+  const isFarewellAgain = peer.standing.kind === 'left' && status.view?.phase === 'left'
+  if (status.text !== peer.statusText || (peer.standing.kind !== 'alive' && !isFarewellAgain)) {
     notes.push({ level: 'info', text: `Status update for node ${peer.name}: status ${status.text}` })
   }
   const { view } = status
