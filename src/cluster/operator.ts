@@ -44,7 +44,10 @@ function onTakeover(turn: Turn, id: number, request: OperatorRequest & { kind: '
   const selected = select(turn, id, request.scope)
   if (selected === null) return
   const missing = selected.filter(index => !isHeld(shownState(groupAt(turn, index).group)))
-  if (missing.length === 0) return answer(turn, id, true, 'this node already runs these resource groups')
+  // What is being started here already needs no wish, but may still fail: the answer waits for its end.
+  const starting = selected.filter(index => shownState(groupAt(turn, index).group) === 'starting')
+  if (missing.length === 0 && starting.length === 0) return answer(turn, id, true, 'this node already runs these resource groups')
+  if (missing.length === 0) return begin(turn, request.wait, { id, kind: 'takeover', groups: starting })
   const blockedHere = missing.filter(index => groupAt(turn, index).group.machine.run.kind === 'blocked')
   if (blockedHere.length > 0) return refuse(turn, id, `${keys(turn, blockedHere)} is blocked on this node: stop it by hand, then say heartbeat cleanup`)
   if (state.phase !== 'active') return refuse(turn, id, `this node is ${state.phase}; try again when it is active`)
@@ -62,7 +65,7 @@ function onTakeover(turn: Turn, id: number, request: OperatorRequest & { kind: '
       wantedUntil: after(now, settings.moveTimeoutMs)
     })
   }
-  begin(turn, request.wait, { id, kind: 'takeover', groups: missing })
+  begin(turn, request.wait, { id, kind: 'takeover', groups: [...missing, ...starting] })
 }
 
 function onCleanup(turn: Turn, id: number, scope: Scope): void {
@@ -174,7 +177,8 @@ function withReleased(turn: Turn, move: PendingMove): PendingMove {
   })
   const from = move.kind === 'standby' ? settings.self.name : settings.peerName
   for (const index of released) {
-    if (!move.released.includes(index)) turn.effects.push({ kind: 'progress', id: move.id, text: `${groupAt(turn, index).setup.key} is leaving ${from}` })
+    const isHereAlready = move.kind === 'takeover' && isHeld(shownState(groupAt(turn, index).group))
+    if (!move.released.includes(index) && !isHereAlready) turn.effects.push({ kind: 'progress', id: move.id, text: `${groupAt(turn, index).setup.key} is leaving ${from}` })
   }
   return { ...move, released }
 }
