@@ -43,7 +43,7 @@ export interface PeerState {
   readonly generation: number | null
   readonly uuid: string | null
   readonly window: SequenceWindow
-  /** When the newest status was heard, moved forward by our own stalls. */
+  /** When the newest status was heard, or anything at all of a new life; moved forward by our own stalls. */
   readonly heardAt: Instant | null
   readonly statusText: string
   readonly implementation: 'own' | 'linux-ha' | 'unknown'
@@ -101,7 +101,8 @@ export function hear(peer: PeerState, message: PeerMessage, context: { readonly 
   if (peer.generation === null || message.generation > peer.generation) {
     const isKnown = peer.standing.kind !== 'unheard' && peer.heardAt !== null
     if (isKnown) notes.push({ level: peer.standing.kind === 'alive' ? 'warn' : 'info', text: `Heartbeat restart on node ${peer.name}` })
-    known = { ...unheardPeer(peer.name, message.generation), uuid: peer.uuid }
+    // Its first status may be lost: whatever came of the new life instead gives it a whole deadtime to show itself.
+    known = { ...unheardPeer(peer.name, message.generation), uuid: peer.uuid, heardAt: now }
   }
   const judged = accept(known.window, message.sequence)
   if (judged.freshness === 'too-old') return { peer: known, hearing: 'replay', notes }
@@ -160,7 +161,10 @@ function withReturn(before: PeerState, notes: readonly PeerNote[], context: { re
 
 /** When the peer will be judged dead if nothing more is heard, or null when there is nothing to judge. */
 export function deathAt(peer: PeerState, timing: Timing, startedAt: Instant): Instant | null {
-  if (peer.standing.kind === 'unheard') return after(startedAt, timing.initdeadMs)
+  if (peer.standing.kind === 'unheard') {
+    const initdeadAt = after(startedAt, timing.initdeadMs)
+    return peer.heardAt === null ? initdeadAt : instant(Math.max(initdeadAt, after(peer.heardAt, timing.deadtimeMs)))
+  }
   if (peer.standing.kind !== 'alive' || peer.heardAt === null) return null
   return after(peer.heardAt, deadtimeOf(peer, timing))
 }
