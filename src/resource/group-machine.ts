@@ -220,6 +220,7 @@ function onStarted(
   ended: { readonly outcome: OperationOutcome; readonly mayGoOn: boolean }
 ): GroupStep {
   const { outcome } = ended
+  if (run.operation === 'paused') return { machine, effects: [] } // nothing is under way: told before
   if (run.operation === 'status' && outcome.kind !== 'running') {
     if (!ended.mayGoOn) return pauseAt(setup, machine, run, run.index)
     // Anything but "running" means start, as in Linux-HA: start is idempotent, or says by itself why it cannot.
@@ -264,6 +265,7 @@ function onStopped(
   outcome: OperationOutcome,
   now: Instant
 ): GroupStep {
+  if (run.doing === 'waiting') return { machine, effects: [] } // nothing is under way: told before
   if (run.doing === 'cancelling') return operate(setup, { ...machine, run: { ...run, doing: 'stop' } }, run.index, 'stop', [])
   const command = setup.resources[run.index]?.command ?? ''
   if (run.doing === 'stop') {
