@@ -7,6 +7,8 @@
  *  - The other node does not show the group blocked, whether it lives, left or died since.
  * At every datagram sent
  *  - Generations grow from life to life, sequences within a life.
+ * At every glance
+ *  - What a node takes for its peer's generation does not shrink within a life.
  * At every glance, while both nodes are healthy and hear each other
  *  - No group is without service for longer than `idleMost`, unless it failed or is blocked.
  *  - No group runs on both nodes for longer than `doubleMost`: of two owners one yields.
@@ -30,6 +32,7 @@ export class Checkers {
   readonly #nodes: readonly [SimNode, SimNode]
   readonly #say: (rule: string) => void
   readonly #sent = new Map<string, { generation: number; sequence: number }>()
+  readonly #known = new Map<string, { own: number; peer: number }>()
   readonly #idleSince = new Map<number, number>()
   readonly #doubleSince = new Map<number, number>()
   /** The longest times seen, to know how far the bounds are from life. */
@@ -68,6 +71,7 @@ export class Checkers {
 
   /** `isConnected`: no wire is cut and nothing is being lost. */
   glance(nowMs: number, isConnected: boolean): void {
+    for (const node of this.#nodes) this.#watchGeneration(node)
     const isCalm = isConnected && this.#nodes.every(isHealthy)
     const [a, b] = this.#nodes
     for (const [group, onA] of a.truth.entries()) {
@@ -80,6 +84,15 @@ export class Checkers {
       if (idleMs > idleMostMs) this.#say(`group ${group} is without service for ${Math.round(idleMs)} ms while both nodes are healthy and hear each other`)
       if (doubleMs > doubleMostMs) this.#say(`group ${group} runs on both nodes for ${Math.round(doubleMs)} ms although they hear each other`)
     }
+  }
+
+  #watchGeneration(node: SimNode): void {
+    const peer = node.runner?.state.peer.generation
+    if (peer === undefined || peer === null) return
+    const own = node.settings.self.generation
+    const before = this.#known.get(node.name)
+    if (before?.own === own && peer < before.peer) this.#say(`${node.name} takes generation ${peer} for its peer's after ${before.peer}`)
+    this.#known.set(node.name, { own, peer })
   }
 
   #otherOf(node: SimNode): SimNode {

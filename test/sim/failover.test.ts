@@ -281,3 +281,60 @@ t.test('failover: both nodes are asked to take over before either has started ->
   t.equal(s.story('starts group').length, starts)
   t.end()
 })
+
+t.test('failover: both links are cut and healed, in a hundred ways -> one of the two owners serves all the time', t => {
+  for (let seed = 1; seed <= 100; seed += 1) {
+    const s = Scenario.running({ seed })
+    s.passes(new Prng(seed).between(0, 300))
+    s.cut()
+    s.until('both run it', () => s.holderOf() === 'both', 1_000)
+    s.mend()
+    const end = s.now + 2_000
+    const isInterrupted = s.world.runUntil(end, () => s.holderOf() === 'nobody')
+    if (isInterrupted || !s.world.isServed()) t.fail(`seed ${seed}: ${s.holderOf()} at ${Math.round(s.now)}`)
+  }
+  t.end()
+})
+
+t.test('failover: claimed at home and asked for elsewhere at the same moment, over slow links -> started once', t => {
+  for (let seed = 1; seed <= 100; seed += 1) {
+    const s = new Scenario({ seed })
+    for (const node of s.world.nodes) node.boot()
+    s.until('beta is fully up', () => s.node('beta').runner?.state.phase === 'active', 1_000)
+    s.world.slow(80)
+    s.node('beta').ask({ kind: 'takeover', scope: { kind: 'all' } })
+    s.until('one node runs it', () => s.world.isServed() && s.isAtRest(), 3_000)
+  }
+  t.end()
+})
+
+t.test('failover: a node sleeps while its peer is stopped, started and serving again -> the old farewell in its mail starts nothing', t => {
+  for (let seed = 1; seed <= 20; seed += 1) {
+    const s = Scenario.running({ seed })
+    s.node('beta').freeze()
+    s.node('alpha').stop()
+    s.until('alpha has ended', () => !s.node('alpha').isAlive, 1_000)
+    s.node('alpha').boot()
+    s.until('alpha serves', () => s.holderOf() === 'alpha', 3_000)
+    s.passes(300)
+    s.node('beta').thaw()
+    s.passes(1_000)
+    if (s.holderOf() !== 'alpha') t.fail(`seed ${seed}: ${s.holderOf()}`)
+  }
+  t.end()
+})
+
+t.test('failover: recorded datagrams of an earlier life are replayed to the owner -> it believes none of them', t => {
+  const s = Scenario.running()
+  s.passes(1_000)
+  s.node('beta').kill()
+  s.node('beta').boot()
+  s.passes(500)
+  for (let round = 0; round < 50; round += 1) {
+    s.passes(20)
+    s.world.replay(s.node('beta'), 0, 15)
+  }
+  t.equal(s.holderOf(), 'alpha')
+  t.strictSame(s.story('alpha: Heartbeat restart on node beta').length, 1)
+  t.end()
+})

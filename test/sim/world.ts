@@ -137,6 +137,11 @@ export class World {
     }
   }
 
+  /** Every datagram from now on takes up to this long. */
+  slow(delayMaxMs: number): void {
+    this.#delayMaxMs = delayMaxMs
+  }
+
   /** Delivers again, at once, what an eavesdropper recorded of this node's datagrams, oldest first. */
   replay(node: SimNode, from = 0, count = recordMax): void {
     const index = node === this.nodes[0] ? 0 : 1
