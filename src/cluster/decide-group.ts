@@ -192,8 +192,7 @@ function refusalToClaim(turn: Turn, now: Situation, group: GroupState, target: P
   const peerName = settings.peerName
   if (state.phase !== 'active') return state.phase === 'leaving' ? 'this node is being stopped' : 'this node is still looking around'
   if (target.node !== settings.self.name) return target.node === null ? target.reason : `it belongs on ${target.node}: ${target.reason}`
-  const isBlockedThere = now.theirs?.state === 'blocked' && !group.isForced
-  if (isBlockedThere) return `blocked on ${peerName}: its stop failed there and it may still run`
+  if (group.isBlockedThere && !group.isForced) return `blocked on ${peerName}: its stop failed there and it may still run`
   if (!now.isPeerAlive) return null
   if (state.peer.implementation === 'linux-ha') return `${peerName} runs Linux-HA Heartbeat, with which resources are not shared`
   if (!now.isTalking) return `${peerName} is heard but does not hear us yet`

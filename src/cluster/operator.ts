@@ -51,7 +51,7 @@ function onTakeover(turn: Turn, id: number, request: OperatorRequest & { kind: '
   const blockedHere = missing.filter(index => groupAt(turn, index).group.machine.run.kind === 'blocked')
   if (blockedHere.length > 0) return refuse(turn, id, `${keys(turn, blockedHere)} is blocked on this node: stop it by hand, then say heartbeat cleanup`)
   if (state.phase !== 'active') return refuse(turn, id, `this node is ${state.phase}; try again when it is active`)
-  const blockedThere = missing.filter(index => peerGroup(state, groupAt(turn, index).setup.id)?.state === 'blocked')
+  const blockedThere = missing.filter(index => groupAt(turn, index).group.isBlockedThere)
   if (blockedThere.length > 0 && !request.force) {
     return refuse(turn, id, `${keys(turn, blockedThere)} is blocked on ${settings.peerName} and may still run there. When you know that it does not, say it with --force`)
   }

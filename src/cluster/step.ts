@@ -26,7 +26,7 @@ import { noteDifferences } from './differences.js'
 import { onLinuxHa } from './linux-ha.js'
 import { onAsked, settleMoves } from './operator.js'
 import { countRefused, reportRefused, refusalReportAt } from './refusals.js'
-import { applyGroupStep, groupAt, note, shownState, type Turn } from './turn.js'
+import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type Turn } from './turn.js'
 import type { ClusterEffect, ClusterEvent, ClusterSettings, ClusterState, GroupState } from './types.js'
 
 export interface ClusterStep {
@@ -51,6 +51,7 @@ export function initialState(settings: ClusterSettings, now: Instant): ClusterSt
     wantedUntil: null,
     isForced: false,
     contest: 'none',
+    isBlockedThere: false,
     reason: 'looking whether it runs here'
   })
   return {
@@ -166,6 +167,7 @@ function onPeerStatus(turn: Turn, before: ClusterState['peer']): void {
   const { peer } = turn.state
   if (before.standing.kind === 'dead' && peer.standing.kind === 'alive') suspectContest(turn)
   if (peer.standing.kind === 'left' && before.standing.kind !== 'left') note(turn, 'info', `Received shutdown notice from '${peer.name}'.`)
+  for (const index of turn.settings.groups.keys()) noteBlockedThere(turn, index)
   // An acknowledgement is awaited there when its vector changed; do not let it wait for our next keepalive.
   const isSame = saysTheSame(peer.view, before.view)
   if (isSame && peer.view !== null && before.view !== null) {
@@ -176,6 +178,15 @@ function onPeerStatus(turn: Turn, before: ClusterState['peer']): void {
   // Nearly due anyway: answering now spares both nodes a second awakening for the same keepalive.
   const isNearlyDue = turn.now >= after(turn.state.sentAt ?? turn.state.startedAt, millis(turn.settings.timing.keepaliveMs * nearlyDue))
   if ((hasNews || isNearlyDue) && peer.implementation === 'own' && peer.standing.kind === 'alive') turn.state = { ...turn.state, isReplyDue: true }
+}
+
+/** Blocked stays blocked until the peer shows plainly that it released the group, or has it whole. */
+function noteBlockedThere(turn: Turn, index: number): void {
+  const { group, setup } = groupAt(turn, index)
+  const shown = peerGroup(turn.state, setup.id)?.state
+  if (shown === undefined || shown === 'unknown' || shown === 'stopping') return
+  const isBlockedThere = shown === 'blocked'
+  if (isBlockedThere !== group.isBlockedThere) changeGroup(turn, index, { isBlockedThere })
 }
 
 /** While a peer counted as dead it may have announced our addresses as its own. */

@@ -52,6 +52,11 @@ export interface GroupState {
    * announces its addresses again once the other shows it released.
    */
   readonly contest: 'none' | 'suspected' | 'seen'
+  /**
+   * The peer could not stop it, and has not shown since that it is rid of it. A new life of the peer that has not looked
+   * yet, or is still stopping, does not clear this.
+   */
+  readonly isBlockedThere: boolean
   /** Why the group is in this state: one sentence. */
   readonly reason: string
 }

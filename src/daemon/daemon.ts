@@ -142,7 +142,7 @@ class Core implements Daemon {
       configuration,
       nodeName,
       generation: parts.sender.generation,
-      rememberedPeerGeneration: parts.recalled.peerGenerations[peerName] ?? null,
+      rememberedPeerGeneration: Object.hasOwn(parts.recalled.peerGenerations, peerName) ? (parts.recalled.peerGenerations[peerName] ?? null) : null,
       heldEpochs: new Map(parts.recalled.held.map(one => [one.id, one.epoch])),
       links: this.#media.map(medium => ({ name: medium.name, description: medium.description })),
       pathOf: resource => locateScript(resource.type, searchPath)?.path ?? null,

@@ -122,7 +122,7 @@ function groupReport(state: ClusterState, context: ReportContext, setup: GroupSe
   const { standing } = state.peer
   // Of a peer that is gone only one word stays true: what is blocked there may still run.
   const shown = peerGroup(state, setup.id)?.state ?? null
-  const there = standing.kind === 'alive' || shown === 'blocked' ? shown : null
+  const there = standing.kind === 'alive' ? shown : group?.isBlockedThere === true ? 'blocked' : null
   const isThere = standing.kind === 'alive' && there !== null && isHeld(there)
   return {
     key: setup.key,

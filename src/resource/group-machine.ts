@@ -66,6 +66,8 @@ export type GroupRun =
       readonly doing: 'cancelling' | 'stop' | 'status' | 'waiting'
       readonly retryAt: Instant | null
       readonly then: 'stopped' | 'failed'
+      /** The rightmost resource that this node may have started. */
+      readonly reached: number
       readonly reason: string
     }
   | { readonly kind: 'failed'; readonly reason: string; readonly retryAt: Instant }
@@ -123,7 +125,8 @@ export function beginStart(setup: GroupSetup, machine: GroupMachine): GroupStep 
 export function beginStop(setup: GroupSetup, machine: GroupMachine, then: 'stopped' | 'failed', reason: string): GroupStep {
   const { run } = machine
   const last = setup.resources.length - 1
-  const base = { kind: 'stopping', index: last, tries: 0, retryAt: null, then, reason } as const
+  const reached = run.kind === 'starting' ? run.index : last
+  const base = { kind: 'stopping', index: last, tries: 0, retryAt: null, then, reached, reason } as const
   if (run.kind === 'stopping') return { machine, effects: [] }
   const note = info(`Releasing resource group: ${setup.home} ${words(setup)} (${reason})`)
   if (run.kind === 'probing' || (run.kind === 'starting' && run.operation !== 'paused')) {
@@ -270,8 +273,8 @@ function onStopped(
   const command = setup.resources[run.index]?.command ?? ''
   if (run.doing === 'stop') {
     if (outcome.kind === 'ok') return stopNext(setup, machine, run, now, [])
-    // After a failed start: what this node had started has a script, so a missing one never started anything.
-    if (outcome.kind === 'not-installed' && run.then === 'failed') return stopNext(setup, machine, run, now, [])
+    // A missing script cannot have started what the start never came to, nor what it failed at.
+    if (outcome.kind === 'not-installed' && (run.then === 'failed' || run.index > run.reached)) return stopNext(setup, machine, run, now, [])
     const failed: GroupEffect = {
       kind: 'note',
       level: 'error',

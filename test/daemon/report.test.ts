@@ -32,7 +32,7 @@ const both = settingsOf(web, mail)
 const stopped: GroupRun = { kind: 'stopped' }
 const runs: GroupRun = { kind: 'running' }
 const starting: GroupRun = { kind: 'starting', index: 0, operation: 'start' }
-const stopping: GroupRun = { kind: 'stopping', index: 0, tries: 0, doing: 'stop', retryAt: null, then: 'stopped', reason: 'an operator asked' }
+const stopping: GroupRun = { kind: 'stopping', index: 0, tries: 0, doing: 'stop', retryAt: null, then: 'stopped', reached: 0, reason: 'an operator asked' }
 const failed: GroupRun = { kind: 'failed', reason: '/r/web start failed: Return code 1', retryAt: instant(9_000) }
 const blocked: GroupRun = { kind: 'blocked', reason: '/r/web stop did not succeed' }
 
@@ -42,6 +42,8 @@ interface Case {
   readonly state?: Partial<ClusterState>
   readonly peer?: Partial<PeerState>
   readonly group?: Partial<GroupState>
+  /** Groups that the core remembers as blocked on the peer. */
+  readonly blockedThere?: readonly boolean[]
   readonly logLinesLost?: number
 }
 
@@ -68,7 +70,7 @@ function reportOf(one: Case = {}): StatusReport {
     phase: 'active',
     links: fresh.links.map(link => ({ ...link, isUp: true, heardAt: instant(4_900) })),
     groups: fresh.groups.map((group, index) => ({
-      ...group, reason: 'no node can run it now', ...one.group, machine: { ...group.machine, run: one.runs?.[index] ?? stopped }
+      ...group, reason: 'no node can run it now', isBlockedThere: one.blockedThere?.[index] ?? false, ...one.group, machine: { ...group.machine, run: one.runs?.[index] ?? stopped }
     })),
     ...one.state,
     peer: { ...fresh.peer, ...aliveAt(4_900, viewOf(settings, ...settings.groups.map(() => 'stopped' as const))), ...one.peer }
@@ -136,7 +138,7 @@ t.test('group: its own trouble -> is the reason', async t => {
 })
 
 t.test('dead peer: what it last showed as running -> nobody\'s; what it showed as blocked -> still shown and warned of', async t => {
-  const one = { peer: deadPeer(viewOf(both, 'running', 'blocked')) }
+  const one = { peer: deadPeer(viewOf(both, 'running', 'blocked')), blockedThere: [false, true] }
   t.match(reportOf(one).groups, [{ there: null, owner: null }, { there: 'blocked', owner: null }])
   t.ok(warningsOf(one).some(text => text.startsWith('mail is BLOCKED on ha2')))
   t.notOk(warningsOf(one).some(text => text.startsWith('web is BLOCKED')))

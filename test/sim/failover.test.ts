@@ -296,13 +296,21 @@ t.test('failover: both links are cut and healed, in a hundred ways -> one of the
   t.end()
 })
 
-t.test('failover: claimed at home and asked for elsewhere at the same moment, over slow links -> started once', t => {
+t.test('failover: failed on both nodes, mended and cleaned up on both at once, over slow links -> the claims cross, one node starts it', t => {
   for (let seed = 1; seed <= 100; seed += 1) {
     const s = new Scenario({ seed })
-    for (const node of s.world.nodes) node.boot()
-    s.until('beta is fully up', () => s.node('beta').runner?.state.phase === 'active', 1_000)
+    for (const node of s.world.nodes) {
+      node.troubles[0] = { startFails: true, startHangs: false, stopFails: false }
+      node.boot()
+    }
+    const hasFailed = (name: 'alpha' | 'beta'): boolean => s.state(name).groups[0]?.machine.run.kind === 'failed'
+    s.until('it has failed on both', () => hasFailed('alpha') && hasFailed('beta'), 3_000)
+    s.passes(200)
     s.world.slow(80)
-    s.node('beta').ask({ kind: 'takeover', scope: { kind: 'all' } })
+    for (const node of s.world.nodes) {
+      node.troubles[0] = { startFails: false, startHangs: false, stopFails: false }
+      node.cleanup()
+    }
     s.until('one node runs it', () => s.world.isServed() && s.isAtRest(), 3_000)
   }
   t.end()
