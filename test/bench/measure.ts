@@ -1,5 +1,6 @@
 /** One life of a cluster each, with the figures it yields. All outages are the client's: time without any answer. */
 
+import { readdirSync } from 'node:fs'
 import { monotonicMs } from '../lab/command.js'
 import { Lab } from '../lab/lab.js'
 import type { LabNode } from '../lab/node.js'
@@ -17,11 +18,11 @@ export type Figures = Partial<Record<Figure, number>>
 export type Scenario = 'failover' | 'switch' | 'coldstart' | 'idle'
 
 const settleLimitMs = 60_000
-/** What a just-in-time compiler does in the first seconds is no idling. */
-const warmUpMs = 15_000
-const idleWatchMs = 30_000
-/** Clock ticks of /proc/PID/stat; USER_HZ is 100 on every Linux we know. */
-const msPerTick = 10
+/** What a just-in-time compiler does in the first minute is no idling. */
+const warmUpMs = 60_000
+/** The idle cost is the median of so many watches, one after the other. */
+const idleWatches = 5
+const idleWatchMs = 12_000
 
 /** Both nodes start together; then, as asked, a planned switch, rest, and the power loss of the node that serves. */
 export async function pairLife(contender: Contender, wanted: ReadonlySet<Scenario>): Promise<Figures> {
@@ -101,22 +102,32 @@ const isOfTheLab = (pid: number): boolean => readProc(pid, 'cmdline')?.includes(
 async function idleCost(node: LabNode): Promise<Figures> {
   await pause(warmUpMs)
   const pids = node.processes().filter(pid => !isOfTheLab(pid))
-  const before = ticksOf(pids)
-  const began = monotonicMs()
-  await pause(idleWatchMs)
-  const cpu = ((ticksOf(pids) - before) * msPerTick * 60_000) / (monotonicMs() - began)
+  const watches: number[] = []
+  for (let watch = 0; watch < idleWatches; watch += 1) {
+    const before = runtimeMsOf(pids)
+    const began = monotonicMs()
+    await pause(idleWatchMs)
+    watches.push(((runtimeMsOf(pids) - before) * 60_000) / (monotonicMs() - began))
+  }
   const kilobytes = (word: string): number =>
     pids.reduce((sum, pid) => sum + Number(new RegExp(`^${word}:\\s+(\\d+)`, 'm').exec(readProc(pid, 'smaps_rollup') ?? '')?.[1] ?? 0), 0)
-  return { rss: kilobytes('Rss'), pss: kilobytes('Pss'), cpu }
+  return { rss: kilobytes('Rss'), pss: kilobytes('Pss'), cpu: watches.sort((one, other) => one - other)[Math.floor(idleWatches / 2)] ?? 0 }
 }
 
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
-function ticksOf(pids: readonly number[]): number {
-  return pids.reduce((sum, pid) => {
-    const stat = readProc(pid, 'stat')
-    if (stat === null) return sum
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return sum + Number(fields[11]) + Number(fields[12])
-  }, 0)
+/** Time on a processor since they began, all threads together, by the scheduler's own clock (nanoseconds, no sampling). */
+function runtimeMsOf(pids: readonly number[]): number {
+  const threads = pids.flatMap(pid => threadsOf(pid).map(thread => readProc(pid, `task/${thread}/schedstat`)))
+  return threads.reduce((sum, text) => sum + Number(text?.split(' ', 1)[0] ?? 0) / 1e6, 0)
+}
+
+/** None when the process is gone. */
+function threadsOf(pid: number): readonly string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
 }
