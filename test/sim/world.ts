@@ -185,6 +185,8 @@ export class World {
         node.stop()
         return this.#later(lastsMs, () => node.boot())
       case 'move':
+        // Now and then two operators look at the same moment, each at his node.
+        if (prng.chance(1, 3)) return this.nodes.forEach(one => one.cleanup())
         return node.ask({ kind: prng.chance(1, 2) ? 'standby' : 'takeover', scope: { kind: 'all' } })
       case 'start-fails':
       case 'start-hangs':
