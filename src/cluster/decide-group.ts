@@ -138,7 +138,8 @@ function decideYield(turn: Turn, index: number): void {
       note(turn, 'error', `Both machines own our resources! ${peerName} also shows ${groupAt(turn, index).setup.key} ${now.theirs?.state ?? ''}`)
     }
     if (survivorOf(now.rules, now.mine, now.other).name !== settings.self.name) {
-      return stop(turn, index, `${peerName} started it later and keeps it`)
+      const why = now.other.epoch === now.mine.epoch ? 'keeps it, as both started it equally late' : 'started it later and keeps it'
+      return stop(turn, index, `${peerName} ${why}`)
     }
   } else if (group.contest !== 'none' && now.theirs !== null && isReleased(now.theirs.state) && shownState(group) === 'running') {
     changeGroup(turn, index, { contest: 'none' })
@@ -176,7 +177,8 @@ function decideReleased(turn: Turn, index: number): void {
   const claim = groupAt(turn, index).group.claim
   if (claim === null || !mayStart(turn, now, group, claim)) return
   if (state.peer.standing.kind === 'dead') {
-    const held = now.theirs !== null && !isReleased(now.theirs.state)
+    // A Linux-HA node shows no groups: it may have held anything.
+    const held = now.theirs === null ? state.peer.implementation === 'linux-ha' : !isReleased(now.theirs.state)
     if (held) {
       note(turn, 'info', `Resources being acquired from ${settings.peerName}.`)
       note(turn, 'warn', `No STONITH device configured. Taking over ${setup.key} without proof that ${settings.peerName} is off; shared disks are not protected.`)

@@ -40,6 +40,8 @@ export interface ClusterStep {
 const nearlyDue = 0.75
 /** Farewells are repeated so that one lost datagram does not cost the peer a deadtime. */
 const farewellsMax = 3
+/** A restart of ours accepts recorded datagrams of the peer's present life that are at most this old. */
+const rememberEvery = millis(60_000)
 const farewellSpacing = millis(15)
 
 export function initialState(settings: ClusterSettings, now: Instant): ClusterState {
@@ -58,7 +60,7 @@ export function initialState(settings: ClusterSettings, now: Instant): ClusterSt
     phase: 'probing',
     startedAt: now,
     sequence: 0,
-    peer: unheardPeer(settings.peerName, settings.rememberedPeerGeneration),
+    peer: unheardPeer(settings.peerName, settings.rememberedPeerGeneration, settings.rememberedPeerSequence),
     links: settings.links.map(link => silentLink(link.name, link.description)),
     groups: settings.groups.map(setup => group(setup.id)),
     sentAt: null,
@@ -69,6 +71,7 @@ export function initialState(settings: ClusterSettings, now: Instant): ClusterSt
     stopTold: null,
     farewells: 0,
     isSettledOnce: false,
+    rememberedAt: now,
     differences: '',
     comparedGroups: null,
     isPortClosed: false,
@@ -83,7 +86,7 @@ export function step(state: ClusterState, event: ClusterEvent, settings: Cluster
   const turn: Turn = { state, effects: [], now: event.now, settings, isQuiet: false }
   record(turn, event)
   if (!turn.isQuiet) settle(turn)
-  if (isWorthKeeping(state, turn.state)) remember(turn)
+  if (isWorthKeeping(state, turn.state, turn.now)) remember(turn)
   return { state: turn.state, effects: turn.effects, isQuiet: turn.isQuiet }
 }
 
@@ -338,7 +341,7 @@ function currentView(turn: Turn): NodeView {
     const { group } = groupAt(turn, index)
     return { id: setup.id, digest: setup.digest, state: shownState(group), epoch: group.epoch, avoid: group.avoid, wanted: group.wantedUntil !== null }
   })
-  const acknowledged = peer.generation === null || peer.window.newest === 0 ? null : { generation: peer.generation, sequence: peer.window.newest }
+  const acknowledged = peer.generation === null || peer.heardAt === null ? null : { generation: peer.generation, sequence: peer.window.newest }
   return { phase: state.phase, acknowledged, hearsPeer: peer.standing.kind === 'alive', groups }
 }
 
@@ -365,8 +368,10 @@ const isSameGroup = (one: GroupView, other: GroupView | undefined): boolean =>
 const isKept = (group: GroupState): boolean => isHeld(stateOf(group.machine.run)) || (group.machine.run.kind === 'probing' && group.epoch > 0)
 
 /** What the next life needs has changed: the peer's generation, or what this node holds. */
-function isWorthKeeping(before: ClusterState, now: ClusterState): boolean {
+function isWorthKeeping(before: ClusterState, now: ClusterState, at: Instant): boolean {
   if (before.peer.generation !== now.peer.generation) return true
+  const hasHeard = now.peer.standing.kind === 'alive' && at >= after(now.rememberedAt, rememberEvery)
+  if (hasHeard) return true
   if (before.groups === now.groups) return false
   const heldText = (state: ClusterState): string => state.groups.map(group => (isKept(group) ? group.epoch : '-')).join(' ')
   return heldText(before) !== heldText(now)
@@ -377,7 +382,9 @@ function remember(turn: Turn): void {
     const { group } = groupAt(turn, index)
     return isKept(group) ? [{ id: setup.id, epoch: group.epoch }] : []
   })
-  turn.effects.push({ kind: 'remember', peerGeneration: turn.state.peer.generation, held })
+  const { peer } = turn.state
+  turn.state = { ...turn.state, rememberedAt: turn.now }
+  turn.effects.push({ kind: 'remember', peerGeneration: peer.generation, peerSequence: peer.window.newest, held })
 }
 
 /** The peer or a link will be declared dead at this moment, unless waiting datagrams say otherwise: read them first. */

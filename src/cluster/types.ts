@@ -27,6 +27,8 @@ export interface ClusterSettings {
   readonly links: readonly { readonly name: string; readonly description: string }[]
   /** The peer's largest generation known from earlier lives, so that its recorded datagrams stay refused. */
   readonly rememberedPeerGeneration: number | null
+  /** The newest sequence of that generation that was written down; at most a minute older than the last one heard. */
+  readonly rememberedPeerSequence: number
   /** Epochs of groups held when an earlier life ended, by group id; for groups found running. */
   readonly heldEpochs: ReadonlyMap<string, number>
   /** How long an operator's move may take before it is answered with "not yet". */
@@ -90,6 +92,8 @@ export interface ClusterState {
   readonly stopTold: readonly string[] | null
   readonly farewells: number
   readonly isSettledOnce: boolean
+  /** When something was last given to `remember`. */
+  readonly rememberedAt: Instant
   /** Groups known to differ from the peer's, as text, so that each change is said once. */
   readonly differences: string
   /** The peer's groups that were compared last; the same object needs no second look. */
@@ -156,6 +160,6 @@ export type ClusterEffect =
   | { readonly kind: 'progress'; readonly id: number; readonly text: string }
   | { readonly kind: 'answer'; readonly id: number; readonly ok: boolean; readonly code: 'HA_STANDBY_REFUSED' | 'HA_UNKNOWN_GROUP' | 'HA_STOP_INCOMPLETE' | null; readonly text: string }
   /** Keep for the next life: the peer's generation, and the epochs of held groups. Nothing waits for it. */
-  | { readonly kind: 'remember'; readonly peerGeneration: number | null; readonly held: readonly { readonly id: string; readonly epoch: number }[] }
+  | { readonly kind: 'remember'; readonly peerGeneration: number | null; readonly peerSequence: number; readonly held: readonly { readonly id: string; readonly epoch: number }[] }
   /** Everything is released (or blocked): end the daemon. */
   | { readonly kind: 'exit'; readonly isClean: boolean }

@@ -11,6 +11,7 @@ export interface SettingsSource {
   readonly nodeName: string
   readonly generation: number
   readonly rememberedPeerGeneration: number | null
+  readonly rememberedPeerSequence: number
   readonly heldEpochs: ReadonlyMap<string, number>
   readonly links: ClusterSettings['links']
   /** The path of the script behind a resource, or null when none is found. */
@@ -30,6 +31,7 @@ export function clusterSettings(source: SettingsSource): ClusterSettings {
     groups: groups.map(group => groupSettings(source, group)),
     links: source.links,
     rememberedPeerGeneration: source.rememberedPeerGeneration,
+    rememberedPeerSequence: source.rememberedPeerSequence,
     heldEpochs: source.heldEpochs,
     moveTimeoutMs: moveTimeout(source.configuration)
   }

@@ -142,7 +142,8 @@ class Core implements Daemon {
       configuration,
       nodeName,
       generation: parts.sender.generation,
-      rememberedPeerGeneration: Object.hasOwn(parts.recalled.peerGenerations, peerName) ? (parts.recalled.peerGenerations[peerName] ?? null) : null,
+      rememberedPeerGeneration: ownValue(parts.recalled.peerGenerations, peerName),
+      rememberedPeerSequence: ownValue(parts.recalled.peerSequences, peerName) ?? 0,
       heldEpochs: new Map(parts.recalled.held.map(one => [one.id, one.epoch])),
       links: this.#media.map(medium => ({ name: medium.name, description: medium.description })),
       pathOf: resource => locateScript(resource.type, searchPath)?.path ?? null,
@@ -326,6 +327,9 @@ function remembered<T>(read: () => T, options: { readonly clock: Clock; readonly
     return last.value
   }
 }
+
+/** A node may be called `constructor`. */
+const ownValue = (values: Readonly<Record<string, number>>, name: string): number | null => (Object.hasOwn(values, name) ? (values[name] ?? null) : null)
 
 /** Positions move when a comment is added; they change nothing. */
 const sameValue = (a: unknown, b: unknown): boolean => plain(a) === plain(b)

@@ -94,6 +94,7 @@ export class Effects {
       case 'remember':
         return memory.keep({
           peerGenerations: effect.peerGeneration === null ? {} : { [this.#context.peerName]: effect.peerGeneration },
+          peerSequences: effect.peerGeneration === null ? {} : { [this.#context.peerName]: effect.peerSequence },
           held: effect.held
         })
       case 'exit':

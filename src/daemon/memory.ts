@@ -1,5 +1,5 @@
 /**
- * What one life of the daemon leaves for the next: the peer's largest generation, and which groups were held with which
+ * What one life of the daemon leaves for the next: how far the peer was heard (generation and sequence), and which groups were held with which
  * epoch. A help, not a promise: decisions never wait for it, and a lost write costs only precision.
  *
  * Invariants
@@ -13,10 +13,12 @@ import { join } from 'node:path'
 
 export interface Remembered {
   readonly peerGenerations: Readonly<Record<string, number>>
+  /** The newest sequence heard within that generation, at most a minute old. */
+  readonly peerSequences: Readonly<Record<string, number>>
   readonly held: readonly { readonly id: string; readonly epoch: number }[]
 }
 
-const nothing: Remembered = { peerGenerations: {}, held: [] }
+const nothing: Remembered = { peerGenerations: {}, peerSequences: {}, held: [] }
 const fileBytesMax = 256 * 1024
 
 /** Reads what the last life left; nothing when there is no such file or it makes no sense. */
@@ -38,12 +40,17 @@ function parseRemembered(text: string): Remembered {
     return nothing // half a file after a power loss
   }
   if (typeof value !== 'object' || value === null) return nothing
-  const { peerGenerations, held } = value as { peerGenerations?: unknown; held?: unknown }
-  const generations = typeof peerGenerations === 'object' && peerGenerations !== null ? Object.entries(peerGenerations) : []
+  const { peerGenerations, peerSequences, held } = value as { peerGenerations?: unknown; peerSequences?: unknown; held?: unknown }
   return {
-    peerGenerations: Object.fromEntries(generations.filter((entry): entry is [string, number] => isCount(entry[1]))),
+    peerGenerations: countsOf(peerGenerations),
+    peerSequences: countsOf(peerSequences),
     held: Array.isArray(held) ? held.filter(isHeldEntry) : []
   }
+}
+
+function countsOf(value: unknown): Readonly<Record<string, number>> {
+  const entries = typeof value === 'object' && value !== null ? Object.entries(value) : []
+  return Object.fromEntries(entries.filter((entry): entry is [string, number] => isCount(entry[1])))
 }
 
 const isCount = (value: unknown): value is number => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0

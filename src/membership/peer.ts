@@ -19,7 +19,7 @@
 import { after, elapsed, instant, type Instant, type Millis } from '../base/units.js'
 import type { NodeView } from '../wire/ownership.js'
 import type { NoteLevel } from '../base/note.js'
-import { accept, emptyWindow, type SequenceWindow } from './sequence-window.js'
+import { accept, windowUpTo, type SequenceWindow } from './sequence-window.js'
 
 export interface Timing {
   readonly keepaliveMs: Millis
@@ -70,13 +70,14 @@ export interface PeerNote {
 
 export type Hearing = 'newest' | 'late' | 'duplicate' | 'replay' | 'old-generation'
 
-export function unheardPeer(name: string, rememberedGeneration: number | null): PeerState {
+/** `remembered` is what earlier lives of ours heard of the peer last, so that its recorded datagrams stay refused. */
+export function unheardPeer(name: string, rememberedGeneration: number | null, rememberedSequence = 0): PeerState {
   return {
     name,
     standing: { kind: 'unheard' },
     generation: rememberedGeneration,
     uuid: null,
-    window: emptyWindow,
+    window: windowUpTo(rememberedSequence),
     heardAt: null,
     statusText: 'init',
     implementation: 'unknown',

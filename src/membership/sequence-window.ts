@@ -16,6 +16,9 @@ export const emptyWindow: SequenceWindow = { newest: 0, seen: 0n }
 const widthMax = 64
 const mask = (1n << BigInt(widthMax)) - 1n
 
+/** The window of a sender of whom an earlier life of ours heard numbers up to this one: none of them counts again. */
+export const windowUpTo = (newest: number): SequenceWindow => (newest === 0 ? emptyWindow : { newest, seen: mask })
+
 export type Freshness = 'newest' | 'late' | 'duplicate' | 'too-old'
 
 /** Judges a sequence number, and gives the window as it is after accepting it. */

@@ -244,7 +244,7 @@ class StoryPlayer {
       case 'answer':
         return `answer ${effect.id} ${effect.ok ? 'ok' : (effect.code ?? 'failed')}: ${effect.text}`
       case 'remember':
-        return `remember peer=${effect.peerGeneration ?? '-'} held=${effect.held.map(one => `${keyOf(one.id, settings)}@${one.epoch}`).join(',') || '-'}`
+        return `remember peer=${effect.peerGeneration ?? '-'}.${effect.peerSequence} held=${effect.held.map(one => `${keyOf(one.id, settings)}@${one.epoch}`).join(',') || '-'}`
       case 'exit':
         return `exit ${effect.isClean ? 'clean' : 'with something blocked'}`
     }
@@ -274,6 +274,7 @@ function settingsOf(words: Words): ClusterSettings {
     groups,
     links: [0, 1].map(link => ({ name: `eth${link}`, description: `ucast eth${link}` })),
     rememberedPeerGeneration: words.text('remembered') === undefined ? null : words.number('remembered'),
+    rememberedPeerSequence: 0,
     heldEpochs: new Map(held.map(([key = '', epoch]) => [groups.find(one => one.key === key)?.id ?? key, Number(epoch)])),
     moveTimeoutMs: millis(5_000)
   }

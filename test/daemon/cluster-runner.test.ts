@@ -28,6 +28,7 @@ function settingsWith(keys: readonly string[]): ClusterSettings {
     })),
     links: [{ name: 'eth0', description: 'ucast eth0' }],
     rememberedPeerGeneration: null,
+    rememberedPeerSequence: 0,
     heldEpochs: new Map(),
     moveTimeoutMs: millis(5_000)
   }

@@ -24,6 +24,7 @@ const settingsOf = (change: Partial<SettingsSource> = {}): ClusterSettings =>
     nodeName: 'ha1',
     generation: 40,
     rememberedPeerGeneration: 7,
+    rememberedPeerSequence: 0,
     heldEpochs: new Map([['0123abcd', 3]]),
     links: [{ name: 'eth0', description: 'bcast eth0' }],
     pathOf: (resource: ResourceSpec) => `/etc/ha.d/resource.d/${resource.type}`,

@@ -24,6 +24,7 @@ const settingsOf = (...groups: readonly GroupSettings[]): ClusterSettings => ({
   groups,
   links: [{ name: 'eth0', description: 'ucast eth0 10.0.0.2' }, { name: 'eth1', description: 'bcast eth1' }],
   rememberedPeerGeneration: null,
+  rememberedPeerSequence: 0,
   heldEpochs: new Map(),
   moveTimeoutMs: millis(10_000)
 })

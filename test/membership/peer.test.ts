@@ -101,6 +101,15 @@ t.test('peer: the generation remembered from our earlier life -> refuses older o
   t.notOk(texts(newer).some(text => text.includes('restart')), 'a peer not heard in this life of ours has not restarted before our eyes')
 })
 
+t.test('peer: the sequence remembered from our earlier life -> recordings up to it keep nobody alive, what follows does', async t => {
+  const remembered = unheardPeer('ha2', 7, 500)
+  for (const sequence of [1, 436, 437, 499, 500]) {
+    t.not(hearAt(100, remembered, status(sequence)).peer.standing.kind, 'alive', `sequence ${sequence}`)
+  }
+  t.equal(hearAt(100, remembered, status(501)).peer.standing.kind, 'alive')
+  t.equal(hearAt(100, remembered, status(1, { generation: 8 })).peer.standing.kind, 'alive', 'a new life counts from 1')
+})
+
 t.test('peer: a larger generation while alive -> a restart, warned of; nothing of the old life stays', async t => {
   const step = hearAt(1_200, alive, status(1, { generation: 8, text: 'up', view: viewOf({ phase: 'probing', acknowledged: null }) }))
   t.equal(step.hearing, 'newest')

@@ -27,7 +27,7 @@ export interface NodeHost {
 
 export interface NodeTemplate {
   readonly name: string
-  settings(generation: number, remembered: { readonly peerGeneration: number | null; readonly held: ReadonlyMap<string, number> }): ClusterSettings
+  settings(generation: number, remembered: { readonly peerGeneration: number | null; readonly peerSequence: number; readonly held: ReadonlyMap<string, number> }): ClusterSettings
 }
 
 /** How this node's scripts misbehave now; per group, and ended by the heal. */
@@ -53,6 +53,7 @@ export class SimNode {
   settings: ClusterSettings
   #generation = 0
   #peerGeneration: number | null = null
+  #peerSequence = 0
   #held = new Map<string, number>()
   /** Grows with each life, so that what an earlier one scheduled is dropped. */
   #life = 0
@@ -63,7 +64,7 @@ export class SimNode {
     this.#host = host
     this.#template = template
     this.name = template.name
-    this.settings = template.settings(0, { peerGeneration: null, held: new Map() })
+    this.settings = template.settings(0, { peerGeneration: null, peerSequence: 0, held: new Map() })
     this.truth = this.settings.groups.map(group => group.resources.map(() => false))
     this.troubles = this.settings.groups.map(() => noTroubles)
   }
@@ -78,7 +79,7 @@ export class SimNode {
     this.isFrozen = false
     this.#life += 1
     this.#generation += 1
-    this.settings = this.#template.settings(this.#generation, { peerGeneration: this.#peerGeneration, held: this.#held })
+    this.settings = this.#template.settings(this.#generation, { peerGeneration: this.#peerGeneration, peerSequence: this.#peerSequence, held: this.#held })
     const life = this.#life
     const clock: Clock = {
       monotonic: () => this.#host.clock.monotonic(),
@@ -210,6 +211,7 @@ export class SimNode {
         return
       case 'remember':
         this.#peerGeneration = effect.peerGeneration
+        this.#peerSequence = effect.peerSequence
         this.#held = new Map(effect.held.map(one => [one.id, one.epoch]))
         return
       case 'note':

@@ -270,7 +270,7 @@ export class World {
 
   #settings(
     options: WorldOptions,
-    node: { readonly index: 0 | 1; readonly generation: number; readonly homes: readonly string[]; readonly remembered: { readonly peerGeneration: number | null; readonly held: ReadonlyMap<string, number> } }
+    node: { readonly index: 0 | 1; readonly generation: number; readonly homes: readonly string[]; readonly remembered: { readonly peerGeneration: number | null; readonly peerSequence: number; readonly held: ReadonlyMap<string, number> } }
   ): ClusterSettings {
     const keepalive = options.keepaliveMs ?? 100
     const deadtime = options.deadtimeMs ?? 500
@@ -292,6 +292,7 @@ export class World {
       groups,
       links: [0, 1].map(link => ({ name: `eth${link}`, description: `ucast eth${link}` })),
       rememberedPeerGeneration: node.remembered.peerGeneration,
+      rememberedPeerSequence: node.remembered.peerSequence,
       heldEpochs: node.remembered.held,
       moveTimeoutMs: millis(8_000)
     }
