@@ -47,8 +47,8 @@ export function placement(rules: PlacementRules, one: Standing, other: Standing)
   if (best === undefined) return { node: null, reason: 'no node can run it now' }
   if (best.wanted) return { node: best.name, reason: 'an operator asked for it there' }
   if (best.name === rules.home) return { node: best.name, reason: 'it is the home node' }
-  const home = one.name === rules.home ? one : other
-  return { node: best.name, reason: home.isEligible && home.avoid ? 'an operator put its home node on standby' : 'the home node cannot run it now' }
+  const isHomeOnStandby = candidates.some(node => node.name === rules.home && node.avoid)
+  return { node: best.name, reason: isHomeOnStandby ? 'an operator put its home node on standby' : 'the home node cannot run it now' }
 }
 
 /** Of two holders, the one that keeps the group. */
