@@ -47,12 +47,14 @@ export async function pairLife(contender: Contender, wanted: ReadonlySet<Scenari
     }
     if (wanted.has('idle')) {
       // The idle node: the other one also serves the probe.
-      Object.assign(figures, await idleCost(lab.peerOf(owner)))
+      const idle = lab.peerOf(owner)
+      await startIfEnded(contender, idle)
+      await lab.waitFor('both nodes to settle', () => contender.isSettled(lab), settleLimitMs)
+      Object.assign(figures, await idleCost(idle))
     }
     if (wanted.has('failover')) {
       const next = lab.peerOf(owner)
-      // A contender whose switch ended the daemon that gave way needs it again to take over.
-      if (next.processes().every(isOfTheLab)) await contender.start(next)
+      await startIfEnded(contender, next)
       await lab.waitFor('both nodes to settle', () => contender.isSettled(lab), settleLimitMs)
       const died = await lab.powerOff(owner)
       await lab.waitFor(`${next.name} to answer`, () => probe.answeredBy === next.name, settleLimitMs)
@@ -99,6 +101,11 @@ async function ownerOf(lab: Lab): Promise<LabNode> {
 const isOfTheLab = (pid: number): boolean => readProc(pid, 'cmdline')?.includes('hblab:') !== false || readProc(pid, 'comm')?.trim() === 'sleep'
 
 /** Memory and processor time of everything the contender runs on a node, over a while of doing nothing. */
+/** A contender whose switch ended the daemon that gave way needs it again. */
+async function startIfEnded(contender: Contender, node: LabNode): Promise<void> {
+  if (node.processes().every(isOfTheLab)) await contender.start(node)
+}
+
 async function idleCost(node: LabNode): Promise<Figures> {
   await pause(warmUpMs)
   const pids = node.processes().filter(pid => !isOfTheLab(pid))
