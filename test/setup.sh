@@ -34,6 +34,7 @@ peers='heartbeat /usr/lib/heartbeat/heartbeat
 resource-agents /usr/lib/ocf/resource.d/heartbeat/IPaddr2
 net-tools ifconfig
 nftables nft
+tcpdump tcpdump
 keepalived keepalived'
 
 # Administrators' tools live in sbin, which an ordinary user's PATH may lack.
