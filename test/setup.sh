@@ -35,6 +35,7 @@ resource-agents /usr/lib/ocf/resource.d/heartbeat/IPaddr2
 net-tools ifconfig
 nftables nft
 tcpdump tcpdump
+kmod modprobe
 keepalived keepalived'
 
 # Administrators' tools live in sbin, which an ordinary user's PATH may lack.

@@ -26,7 +26,7 @@ const scripts: readonly Foreign[] = [
     type: 'Filesystem',
     prepare: (world, test) => [loopDevice(world, test), join(world.folder, 'mnt'), 'ext4'],
     isThere: world => world.holds(`grep -q '${join(world.folder, 'mnt')}' /proc/self/mountinfo`),
-    missing: () => (existsSync('/sbin/modprobe') ? false : 'kmod is not installed, without which this script refuses to work')
+    missing: () => (existsSync('/sbin/modprobe') ? false : 'missing tool: modprobe (Debian package kmod), without which this script refuses to work')
   },
   {
     type: 'MailTo',
