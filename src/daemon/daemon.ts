@@ -68,18 +68,19 @@ export interface Daemon {
 /** Starts the daemon. Rejects with HaError (HA_ALREADY_RUNNING, HA_STATE_UNUSABLE, HA_MEDIA_UNUSABLE) before anything was touched. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { clock, configuration, logger, nodeName, paths } = options
-  const core: { current: Core | null } = { current: null }
+  // Requests are refused until the core has begun: what is decided before that would be decided about nothing.
+  const core: { current: Core | null; isOpen: boolean } = { current: null, isOpen: false }
   const control = await startControlServer({
     path: paths.controlSocket,
     clock,
     onRequest: (request, reply) => {
-      if (core.current === null) reply.fail('HA_NOT_RUNNING', 'the daemon is still starting')
+      if (core.current === null || !core.isOpen) reply.fail('HA_NOT_RUNNING', 'the daemon is still starting')
       else core.current.ask(request, reply)
     },
     onTrouble: sentence => logger.warn({}, sentence)
   })
   try {
-    writeFileSync(paths.pidFile, `${String(process.pid).padStart(10, ' ')}\n`)
+    writePidFile(paths.pidFile)
     const generation = nextGeneration(paths.stateDir, { wallMs: clock.wall() })
     if (generation.note !== null) logger.warn({}, generation.note)
     const sender: Sender = {
@@ -92,6 +93,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     logger.info({}, `Heartbeat generation: ${sender.generation}`)
     core.current = new Core(options, { control, sender, recalled: recall(paths.stateDir) })
     await core.current.open()
+    core.isOpen = true
     return core.current
   } catch (error) {
     await core.current?.closeMedia()
@@ -163,7 +165,6 @@ class Core implements Daemon {
       logger,
       commandOf: (group, index) => this.#settings.groups[group]?.resources[index]?.command ?? '',
       post: event => this.#runner.post(event),
-      state: () => this.#runner.state,
       onExit: isClean => this.#end(isClean)
     })
     this.#runner = new ClusterRunner({
@@ -334,6 +335,14 @@ const ownValue = (values: Readonly<Record<string, number>>, name: string): numbe
 /** Positions move when a comment is added; they change nothing. */
 const sameValue = (a: unknown, b: unknown): boolean => plain(a) === plain(b)
 const plain = (value: unknown): string => JSON.stringify(value, (key, inner: unknown) => (key === 'position' ? undefined : inner))
+
+function writePidFile(path: string): void {
+  try {
+    writeFileSync(path, `${String(process.pid).padStart(10, ' ')}\n`)
+  } catch (error) {
+    throw new HaError('HA_STATE_UNUSABLE', `cannot write ${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+  }
+}
 
 /** A pid file that is gone already is what was wanted. */
 function removePidFile(path: string): void {

@@ -7,7 +7,7 @@
 import { readFileSync } from 'node:fs'
 import type { ScriptRunner } from '../agent/runner.js'
 import { unreachable } from '../base/invariant.js'
-import type { ClusterEffect, ClusterEvent, ClusterState } from '../cluster/types.js'
+import type { ClusterEffect, ClusterEvent } from '../cluster/types.js'
 import type { AuthKeys, Configuration } from '../config/types.js'
 import type { ControlReply } from '../control/server.js'
 import type { Clock } from '../port/clock.js'
@@ -41,7 +41,6 @@ export interface EffectsContext {
   /** The log line's command for a resource, e.g. `/etc/ha.d/resource.d/IPaddr 10.0.0.5`. */
   commandOf(group: number, index: number): string
   post(event: ClusterEvent): void
-  state(): ClusterState
   onExit(isClean: boolean): void
 }
 
@@ -102,11 +101,6 @@ export class Effects {
       default:
         return unreachable(effect)
     }
-  }
-
-  /** Ends every script that still runs; for the last resort of a stop that has run out of time. */
-  abortAll(): void {
-    for (const operation of this.#operations.values()) operation.abort()
   }
 
   #send(message: Message, sequence: number | null): void {
