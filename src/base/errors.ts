@@ -16,7 +16,18 @@ export const errorCodes = {
   HA_START_FAILED: 'the daemon ended while starting',
   HA_STATE_UNUSABLE: 'the state directory cannot be read or written',
   HA_MEDIA_UNUSABLE: 'no heartbeat medium could be opened',
-  HA_STOP_INCOMPLETE: 'the daemon ended, but a resource could not be stopped'
+  HA_STOP_INCOMPLETE: 'the daemon ended, but a resource could not be stopped',
+  HA_MQ_DAMAGED: 'the recovery log is damaged before its end; the queue manager does not start on it',
+  HA_MQ_FOREIGN_LOG: 'the recovery log belongs to another queue manager',
+  HA_MQ_NEWER_VERSION: 'the queue manager directory was written by a newer version',
+  HA_MQ_LOG_FAILED: 'the recovery log cannot be written; the queue manager ends',
+  HA_MQ_LOG_FULL: 'the recovery log is full',
+  HA_MQ_LOCKED: 'another instance of the queue manager holds its lock',
+  HA_MQ_LOCK_LOST: 'the queue manager lost its right to write; it ends',
+  HA_MQ_INI_INVALID: 'mqs.ini or qm.ini has faults',
+  HA_MQ_CONNECTION_FAILED: 'the connection to the queue manager could not be made',
+  HA_MQ_REASON: 'the queue manager refused the call',
+  HA_MQ_PROTOCOL: 'the partner does not speak this protocol'
 } as const
 
 export type ErrorCode = keyof typeof errorCodes

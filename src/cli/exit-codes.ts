@@ -11,7 +11,8 @@ import type { CommandContext } from './context.js'
 export const usageError = 2
 export const notRunning = 3
 
-const statusByCode: Readonly<Record<ErrorCode, number>> = {
+/** Codes that the heartbeat commands can meet; those of the queue manager have statuses of their own commands. */
+const statusByCode: Readonly<Partial<Record<ErrorCode, number>>> = {
   HA_CONFIG_INVALID: exitStatuses.configuration.status,
   HA_NOT_RUNNING: notRunning,
   HA_ALREADY_RUNNING: exitStatuses.alreadyRunning.status,
@@ -28,7 +29,7 @@ const statusByCode: Readonly<Record<ErrorCode, number>> = {
 }
 
 export function exitStatusOf(code: ErrorCode): number {
-  return statusByCode[code]
+  return statusByCode[code] ?? exitStatuses.general.status
 }
 
 /** Says an expected failure, in words or as JSON, and returns its exit status; anything else is thrown on. */
