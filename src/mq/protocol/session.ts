@@ -25,7 +25,18 @@ export type Credentials =
   | { readonly kind: 'password'; readonly user: string; readonly password: string }
   | { readonly kind: 'token'; readonly token: string }
 
-export type Verdict = { readonly ok: true; /** MCAUSER or the checked user. */ readonly user: string } | { readonly ok: false; readonly reason: Reason; readonly why: string }
+/** What a channel's definition says that a session has to keep to. */
+export interface ChannelFacts {
+  readonly name: string
+  /** MAXMSGL. */
+  readonly messageBytesMax: number
+  /** HBINT; 0 none. */
+  readonly heartbeatSeconds: number
+}
+
+export type Verdict =
+  | { readonly ok: true; /** MCAUSER or the checked user. */ readonly user: string; /** Absent for programs that came without a channel. */ readonly channel?: ChannelFacts }
+  | { readonly ok: false; readonly reason: Reason; readonly why: string }
 
 /** Bounds on what a peer may make us keep. */
 export interface SessionLimits {
@@ -48,6 +59,11 @@ export interface SessionContext {
   readonly isLocal: boolean
   readonly isTls: boolean
   readonly productVersion: string
+  /**
+   * Names this run of the queue manager (its epoch will do). A client that comes back and finds another one knows that
+   * what it had open was backed out.
+   */
+  readonly instance?: string
   /**
    * Checks a peer against passwords, tokens, the channel's definition and CHLAUTH. `channel` '' means the protocol's
    * default. Answered by `onAuthorized` with the token; never from within the call.
