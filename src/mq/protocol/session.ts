@@ -35,7 +35,7 @@ export interface ChannelFacts {
 }
 
 export type Verdict =
-  | { readonly ok: true; /** MCAUSER or the checked user. */ readonly user: string; /** Absent for programs that came without a channel. */ readonly channel?: ChannelFacts }
+  | { readonly ok: true; /** MCAUSER or the checked user. */ readonly user: string; /** Absent for programs that came without a channel. */ readonly channelFacts?: ChannelFacts }
   | { readonly ok: false; readonly reason: Reason; readonly why: string }
 
 /** Bounds on what a peer may make us keep. */
