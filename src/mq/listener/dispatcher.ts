@@ -76,9 +76,10 @@ export class Dispatcher {
     this.#arm()
   }
 
-  /** Runs once after the present event with all its answers; the same action is kept once. */
+  /** Runs once after the present event with all its answers, or at once when there is none; the same action is kept once. */
   afterEvent(action: () => void): void {
-    this.#afterDrain.add(action)
+    if (this.#isInside) this.#afterDrain.add(action)
+    else action()
   }
 
   onForced(): void {
