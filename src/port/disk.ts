@@ -18,12 +18,15 @@ export interface DiskFile {
 }
 
 export interface Disk {
+  /** `create` makes a new file or empties an existing one, for reading and writing. The new name is durable after `forceDirectory`. */
   open(path: string, mode: 'create' | 'read-write' | 'read'): Promise<DiskFile>
   /** Names in a directory, sorted. */
   list(directory: string): Promise<readonly string[]>
-  /** Both names in the same directory; the directory is forced afterwards. */
+  /** Both names in the same directory; replaces `to`. Forces the directory: the new name is durable when it resolves. */
   rename(from: string, to: string): Promise<void>
+  /** Durable after `forceDirectory`. */
   remove(path: string): Promise<void>
+  /** With its parents; no error when it exists. */
   makeDirectory(path: string): Promise<void>
   forceDirectory(path: string): Promise<void>
   /** Bytes free for us on the file system of the path. */
