@@ -8,7 +8,7 @@
 import net from 'node:net'
 import tls from 'node:tls'
 import type { ChannelStatus } from '../core/administration.js'
-import type { Engine, MqClock, Token } from '../core/engine.js'
+import type { MqClock } from '../core/engine.js'
 import { reasons } from '../core/reason.js'
 import type { Reason } from '../core/reason.js'
 import type { CommandAnswer, Credentials, Session, SessionContext, SessionLimits, Verdict } from '../protocol/session.js'
@@ -16,6 +16,7 @@ import { Connection } from './connection.js'
 import type { Dispatcher } from './dispatcher.js'
 import { recognise, recogniseBytesMax } from './recognise.js'
 import type { Recognised } from './recognise.js'
+import type { RestServer } from './rest.js'
 
 export type ProtocolName = 'client' | 'stomp' | 'http'
 
@@ -35,7 +36,8 @@ export type Admission = Verdict & { readonly channel: string }
 export interface ListenerOptions {
   readonly dispatcher: Dispatcher
   readonly clock: MqClock
-  readonly sessions: Readonly<Record<ProtocolName, (context: SessionContext) => Session>>
+  readonly sessions: Readonly<Record<'client' | 'stomp', (context: SessionContext) => Session>>
+  readonly rest: RestServer
   readonly clientMagic: Buffer
   readonly limits: SessionLimits
   readonly connectionsMax: number
@@ -56,13 +58,15 @@ export interface ListenerOptions {
   readonly supervise: (name: string, promise: Promise<unknown>) => void
 }
 
+/** A connection that was recognised. One that speaks HTTP has no session: its requests are answered one by one. */
 interface Peer {
-  readonly connection: Connection
+  readonly connection: Connection | null
+  readonly socket: net.Socket
   readonly remoteAddress: string
   readonly remotePort: number
   readonly isLocal: boolean
   readonly startedMs: number
-  protocol: ProtocolName | null
+  readonly protocol: ProtocolName
   channel: string
   user: string
   isAdmitted: boolean
@@ -131,10 +135,10 @@ export class Listener {
         applicationTag: '',
         heartbeatSeconds: 0,
         messages: 0,
-        bytesSent: peer.connection.bytesSent,
-        bytesReceived: peer.connection.bytesReceived,
+        bytesSent: peer.connection?.bytesSent ?? 0,
+        bytesReceived: peer.connection?.bytesReceived ?? 0,
         startedMs: peer.startedMs,
-        lastMessageMs: peer.connection.lastReceivedMs
+        lastMessageMs: peer.connection?.lastReceivedMs ?? null
       }))
   }
 
@@ -149,20 +153,21 @@ export class Listener {
 
   /** Tells every connection that the queue manager ends. */
   endAll(reason: Reason, how: 'quiesce' | 'now'): number {
+    if (how === 'now') this.#options.rest.end(reason)
     return this.#end(reason, how, () => true)
   }
 
   /** Cuts what is left without another word. */
   destroyAll(): void {
-    for (const peer of this.#peers) peer.connection.destroy('the queue manager ended')
+    for (const peer of this.#peers) peer.socket.destroy()
   }
 
   #end(reason: Reason, how: 'quiesce' | 'now', isMeant: (peer: Peer) => boolean): number {
     const meant = [...this.#peers].filter(isMeant)
     this.#options.dispatcher.enter(() => {
       for (const peer of meant) {
-        if (peer.connection.session !== null) peer.connection.session.onEnd(reason, how)
-        else peer.connection.destroy('the queue manager ends')
+        if (peer.connection !== null) peer.connection.session?.onEnd(reason, how)
+        else if (how === 'now') peer.socket.end()
       }
     })
     return meant.length
@@ -242,26 +247,27 @@ export class Listener {
     const proof = setTimeout(() => {
       if (peer.isAdmitted) return
       this.#refuse(`${facts.remoteAddress} did not prove who it is within ${this.#options.authorizeMs} ms`)
-      connection.destroy('not authorized in time')
+      socket.destroy()
     }, this.#options.authorizeMs)
-    const connection = new Connection({
-      socket,
-      dispatcher,
-      clock,
-      outputBytesMax: this.#options.outputBytesMax,
-      drainMs: this.#options.drainMs,
-      onClosed: why => {
-        clearTimeout(proof)
-        this.#peers.delete(peer)
-        if (why !== null && peer.isAdmitted) this.#options.note('info', `connection of ${peer.user}@${peer.remoteAddress === '' ? 'this host' : peer.remoteAddress} ended: ${why}`)
-      }
-    })
+    const onClosed = (why: string | null): void => {
+      clearTimeout(proof)
+      this.#peers.delete(peer)
+      if (why !== null && peer.isAdmitted) this.#options.note('info', `connection of ${peer.user}@${peer.remoteAddress === '' ? 'this host' : peer.remoteAddress} ended: ${why}`)
+    }
+    const { outputBytesMax, drainMs } = this.#options
+    const connection = protocol === 'http' ? null : new Connection({ socket, dispatcher, clock, outputBytesMax, drainMs, onClosed })
     const isLocal = facts.isUnix || isLoopback(facts.remoteAddress)
-    const peer: Peer = { connection, remoteAddress: facts.remoteAddress, remotePort: socket.remotePort ?? 0, isLocal, startedMs: clock.wallMs(), protocol, channel: '', user: '', isAdmitted: false }
+    const peer: Peer = { connection, socket, remoteAddress: facts.remoteAddress, remotePort: socket.remotePort ?? 0, isLocal, startedMs: clock.wallMs(), protocol, channel: '', user: '', isAdmitted: false }
     this.#peers.add(peer)
-    const engine: Engine = dispatcher.engineFor(() => session)
+    if (connection === null || protocol === 'http') {
+      socket.once('close', () => {
+        onClosed(null)
+      })
+      this.#options.rest.serve(socket, first, { remoteAddress: facts.remoteAddress, isLocal, isUnix: facts.isUnix, onAdmitted: admission => { this.#onAdmission(peer, admission) } })
+      return
+    }
     const context: SessionContext = {
-      engine,
+      engine: dispatcher.engineFor(() => session),
       clock,
       output: connection,
       limits: this.#options.limits,
@@ -271,7 +277,11 @@ export class Listener {
       isTls: facts.isTls,
       productVersion: this.#options.productVersion,
       authorize: (channel, credentials, token) => {
-        this.#options.supervise('authorize', this.#authorize(peer, { protocol, channel, credentials, remoteAddress: facts.remoteAddress, isLocal }, token))
+        const applicant: Applicant = { protocol, channel, credentials, remoteAddress: facts.remoteAddress, isLocal }
+        this.#options.supervise('authorize', this.#options.admit(applicant).then(admission => {
+          this.#onAdmission(peer, admission)
+          connection.onAuthorized(token, admission)
+        }))
       },
       command: (text, user, token) => {
         this.#options.supervise('command', this.#options.command(text, user, facts.isUnix).then(answer => {
@@ -284,14 +294,12 @@ export class Listener {
     connection.begin(session, first)
   }
 
-  async #authorize(peer: Peer, applicant: Applicant, token: Token): Promise<void> {
-    const admission = await this.#options.admit(applicant)
+  #onAdmission(peer: Peer, admission: Admission): void {
     if (admission.ok) {
       peer.isAdmitted = true
       peer.channel = admission.channel
       peer.user = admission.user
-    } else this.#refuse(`AMQ9776: ${applicant.protocol} connection from ${applicant.isLocal ? 'this host' : applicant.remoteAddress} refused: ${admission.why}`)
-    peer.connection.onAuthorized(token, admission)
+    } else this.#refuse(`AMQ9776: ${peer.protocol} connection from ${peer.isLocal ? 'this host' : peer.remoteAddress} refused: ${admission.why}`)
   }
 
   /** The first refusal is told at once, further ones as a count once a minute. */

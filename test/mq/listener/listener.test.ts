@@ -11,6 +11,7 @@ import type { Engine, EngineOwner, MqClock } from '../../../src/mq/core/engine.j
 import { Dispatcher } from '../../../src/mq/listener/dispatcher.js'
 import { Listener } from '../../../src/mq/listener/listener.js'
 import type { ListenerOptions } from '../../../src/mq/listener/listener.js'
+import { RestServer } from '../../../src/mq/listener/rest.js'
 import type { Session, SessionContext } from '../../../src/mq/protocol/session.js'
 
 const clock: MqClock = { now: () => instant(performance.now()), wallMs: () => Date.now() }
@@ -65,10 +66,12 @@ async function fixture(test: Test, changes: Partial<ListenerOptions> = {}): Prom
   const seen: Seen = { contexts: [], bytes: [], events: [] }
   const notes: string[] = []
   const dispatcher = new Dispatcher({ engine: idleEngine, clock })
+  const admit = changes.admit ?? (applicant => Promise.resolve({ ok: true, user: 'alice', channel: applicant.channel }))
   const listener = new Listener({
     dispatcher,
     clock,
-    sessions: { client: recorder('client', seen), stomp: recorder('stomp', seen), http: recorder('http', seen) },
+    sessions: { client: recorder('client', seen), stomp: recorder('stomp', seen) },
+    rest: new RestServer({ dispatcher, clock, bodyBytesMax: 1 << 20, headerBytesMax: 1 << 14, headerCountMax: 50, admit, command: () => Promise.resolve({ outcome: 'done', lines: [] }), supervise: (_, promise) => promise.catch((error: unknown) => test.fail(String(error))) }),
     clientMagic: magic,
     limits: { frameBytesMax: 1 << 20, headerCountMax: 100, headerBytesMax: 1 << 16, subscriptionsMax: 100, unacknowledgedMax: 1000, messageBytesMax: 1 << 22 },
     connectionsMax: 10,
@@ -77,7 +80,7 @@ async function fixture(test: Test, changes: Partial<ListenerOptions> = {}): Prom
     recogniseMs: 10_000,
     authorizeMs: 10_000,
     productVersion: '0',
-    admit: applicant => Promise.resolve({ ok: true, user: 'alice', channel: applicant.channel }),
+    admit,
     command: () => Promise.resolve({ outcome: 'done', lines: [] }),
     tls: () => null,
     note: (_, text) => notes.push(text),
@@ -105,7 +108,6 @@ t.test('listener: the first bytes of each protocol -> its session gets them all'
   for (const [hello, protocol] of [
     ['CONNECT\naccept-version:1.2\n\n\0', 'stomp'],
     ['\n\nSTOMP\n\n\0', 'stomp'],
-    ['POST /ibmmq HTTP/1.1\r\n\r\n', 'http'],
     ['HBMQ\x01rest', 'client']
   ] as const) {
     const it = await fixture(test)
