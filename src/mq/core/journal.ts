@@ -6,6 +6,7 @@
  * that depends on the record may be seen by anybody: the core makes puts visible and answers calls when it is told.
  */
 
+import type { HaError } from '../../base/errors.js'
 import type { ObjectDefinition, ObjectType } from './definition.js'
 
 /** A byte position in the log, counted from the creation of the queue manager; a safe integer, u64 on disk. */
@@ -88,6 +89,32 @@ export interface Journal {
   read(place: Place): StoredMessage
   /** The record of this message is not needed any more; called when its removal is durable. */
   release(place: Place): void
+}
+
+/** A live message whose record was written again at the head of the log, so that the space of its old one can be reused. */
+export interface Move {
+  readonly entry: IndexEntry
+  readonly from: Place
+  readonly to: Place
+}
+
+/**
+ * What the log tells the core, each an event of its own: never from within a call of the core to the log. The owner
+ * passes them on and then drains the outbox.
+ */
+export interface JournalEvents {
+  /** The log is durable up to `journal.forced`. */
+  onForced(): void
+  /**
+   * These messages, by growing `from.lsn`, are at `to` from now on, also for records appended next. The core does not
+   * release `from`. Messages locked by an open unit of work and puts that are not committed are never moved; messages
+   * locked without a record (deliveries not settled) are. At most some hundred at a time.
+   */
+  onMoved(moves: readonly Move[]): void
+  /** The log is nearly full because this unit of work has been open for too long: back it out (2003 for its owner). */
+  onPinned(unit: UnitNumber): void
+  /** Final: HA_MQ_LOG_FAILED or HA_MQ_LOCK_LOST. Nothing is forced any more, and `append` throws this error. */
+  onFailed(error: HaError): void
 }
 
 /**
