@@ -6,7 +6,8 @@
 #   3. The build, when a source is newer than the last one.
 #
 # Silent when there is nothing to do. TEST_PEERS=1 also installs what mixed clusters and comparisons need: Debian's own
-# heartbeat, its resource agents, keepalived. Those are optional: without them their tests are skipped by name.
+# heartbeat, its resource agents, keepalived, a STOMP client. Those are optional: without them their tests are skipped by
+# name. TEST_BROKERS=1 installs the brokers that benchmarks compare with.
 # SETUP_TOOLS=0 leaves out step 1, for a build alone.
 set -eu
 cd "$(dirname "$0")/.."
@@ -36,7 +37,12 @@ net-tools ifconfig
 nftables nft
 tcpdump tcpdump
 kmod modprobe
+python3-stomp /usr/lib/python3/dist-packages/stomp/__init__.py
+curl curl
+openssl openssl
 keepalived keepalived'
+brokers='activemq activemq
+rabbitmq-server /usr/sbin/rabbitmq-server'
 
 # Administrators' tools live in sbin, which an ordinary user's PATH may lack.
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
@@ -96,6 +102,16 @@ if [ "${TEST_PEERS:-0}" = 1 ]; then
     say "installing Debian packages to test against: $lacking"
     # shellcheck disable=SC2086 # one word per package
     install_packages $lacking || say "these could not be installed, so their tests will be skipped: $lacking"
+  fi
+fi
+
+# Only measured beside our queue manager (npm run bench -- mq), so only fetched for that.
+if [ "${TEST_BROKERS:-0}" = 1 ]; then
+  lacking=$(missing_of "$brokers")
+  if [ -n "$lacking" ] && can_install; then
+    say "installing Debian packages to measure against: $lacking"
+    # shellcheck disable=SC2086 # one word per package
+    install_packages $lacking || say "these could not be installed, so they are left out of the table: $lacking"
   fi
 fi
 

@@ -1,4 +1,6 @@
 /**
+ * `npm run bench -- mq …` measures the queue manager (mq.ts); everything else is about the cluster:
+ *
  * `npm run bench -- [failover|switch|coldstart|idle|all] [--runs N] [--only NAME] [--json]`
  *
  * Measures what a client sees, with keepalive 100 ms and deadtime 500 ms, for this project and, when installed, Debian's
@@ -8,6 +10,7 @@
 import { labUnavailable } from '../lab/lab.js'
 import { table } from '../demo/table.js'
 import { contenders, deadtimeMs, initdeadMs, keepaliveMs, type Contender } from './contenders.js'
+import { benchMq } from './mq.js'
 import { loneLife, pairLife, type Figure, type Figures, type Scenario } from './measure.js'
 
 const scenarios: readonly Scenario[] = ['failover', 'switch', 'coldstart', 'idle']
@@ -71,11 +74,13 @@ async function measure(contender: Contender, options: Options): Promise<Record<s
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const options = optionsFrom(args)
+  const isMq = args[0] === 'mq'
+  const options = optionsFrom(isMq ? args.slice(1) : args)
   if (typeof options === 'string') {
     console.error(`bench: ${options}`)
     return 2
   }
+  if (isMq) return benchMq(options)
   const reason = labUnavailable()
   if (reason !== null) {
     console.error(`bench: ${reason}`)
