@@ -105,18 +105,26 @@ export class SimDisk {
 
   /** Pumps until the promise settles. Throws when it waits for something that is not this disk. */
   async finish<T>(promise: Promise<T>, owner?: SimProcess): Promise<T> {
-    let settled = false
-    const watched = promise.finally(() => {
-      settled = true
-    })
-    // Awaited below; until then a rejection has an owner here.
-    watched.catch(() => undefined)
+    let isSettled = false
+    const outcome = promise.then(
+      value => {
+        isSettled = true
+        return { ok: true as const, value }
+      },
+      (error: unknown) => {
+        isSettled = true
+        return { ok: false as const, error }
+      }
+    )
     for (let idle = 0; ; ) {
       await turn()
-      if (settled) return await watched
+      if (isSettled) break
       if (this.step(owner)) idle = 0
       else if ((idle += 1) > 20) throw new Error('the promise waits for something that is not the disk')
     }
+    const settled = await outcome
+    if (settled.ok) return settled.value
+    throw settled.error
   }
 
   /** SIGKILL: what waits is done or not, the cache stays. */
