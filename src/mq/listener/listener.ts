@@ -46,6 +46,8 @@ export interface ListenerOptions {
   readonly recogniseMs: number
   readonly authorizeMs: number
   readonly productVersion: string
+  /** Names this run of the queue manager; see SessionContext. */
+  readonly instance: string
   /** Checks an applicant against passwords, tokens, channel and CHLAUTH. Never rejects for a refusal. */
   readonly admit: (applicant: Applicant) => Promise<Admission>
   /** One MQSC command of an admitted user. */
@@ -276,6 +278,7 @@ export class Listener {
       isLocal,
       isTls: facts.isTls,
       productVersion: this.#options.productVersion,
+      instance: this.#options.instance,
       authorize: (channel, credentials, token) => {
         const applicant: Applicant = { protocol, channel, credentials, remoteAddress: facts.remoteAddress, isLocal }
         this.#options.supervise('authorize', this.#options.admit(applicant).then(admission => {

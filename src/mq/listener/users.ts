@@ -114,6 +114,10 @@ export class Authenticator {
     this.#readFrom = ''
   }
 
+  isKnown(user: string): boolean {
+    return this.#load().passwords.has(user)
+  }
+
   /** True when the password is the user's. Equal work whether or not the user exists. */
   async isPassword(user: string, password: string): Promise<boolean> {
     if (Buffer.byteLength(password) > passwordBytesMax) return false

@@ -80,6 +80,7 @@ async function fixture(test: Test, changes: Partial<ListenerOptions> = {}): Prom
     recogniseMs: 10_000,
     authorizeMs: 10_000,
     productVersion: '0',
+    instance: '1',
     admit,
     command: () => Promise.resolve({ outcome: 'done', lines: [] }),
     tls: () => null,
