@@ -9,8 +9,10 @@
  *  4. The password, when the record or the queue manager demands one; then BLOCKUSER looks at the user that came out.
  *
  * The sentence in `rule` names what decided; it goes to the error log, never to the client.
- * Source: queue manager reference 3.9. We differ in one way: CHCKCLNT of the queue manager spares clients of this very
- * machine (loopback); a record with CHCKCLNT(REQUIRED) spares nobody.
+ * Source: queue manager reference 3.9. We differ in two ways. CHCKCLNT of the queue manager spares clients of this very
+ * machine (loopback); a record with CHCKCLNT(REQUIRED) spares nobody. And a channel whose definition names an MCAUSER is an
+ * administrator's own word that whoever reaches it acts as that user: CHCKCLNT of the queue manager and a BLOCKUSER
+ * record for `*MQADMIN` do not apply to it (walkthroughs define such channels); other records do.
  */
 
 import { matchesAddress, addressBreadth, isLoopback, parseAddress } from './address-pattern.js'
@@ -87,11 +89,12 @@ export function decideChannel(request: ChannelRequest, policy: ChannelPolicy): C
     warnings.push(describe(rule))
   }
   const user = mappedUser(rule, request, policy)
-  const demand = passwordDemand(rule, user, request, policy)
+  const isOpened = policy.channel !== undefined && textOf(policy.channel, 'MCAUSER') !== '' && user === textOf(policy.channel, 'MCAUSER')
+  const demand = passwordDemand(rule, user, request, policy, isOpened)
   if (demand !== null && !request.isAuthenticated) return refused(reasons.notAuthorized, demand, 'AMQ5534')
 
   const block = userBlock(records, request.channel)
-  if (block !== null && listOf(block, 'USERLIST').some(entry => isListedUser(entry, user, policy))) {
+  if (block !== null && listOf(block, 'USERLIST').some(entry => (entry === '*MQADMIN' ? !isOpened : true) && isListedUser(entry, user, policy))) {
     if (!warns(block)) return refused(reasons.notAuthorized, `${describe(block)} for user '${user}'`, 'AMQ9776')
     warnings.push(`${describe(block)} for user '${user}'`)
   }
@@ -194,11 +197,11 @@ function mappedUser(rule: ObjectDefinition | null, request: ChannelRequest, poli
 }
 
 /** Why a password is needed, or null when none is. */
-function passwordDemand(rule: ObjectDefinition | null, user: string, request: ChannelRequest, policy: ChannelPolicy): string | null {
+function passwordDemand(rule: ObjectDefinition | null, user: string, request: ChannelRequest, policy: ChannelPolicy, isOpened: boolean): string | null {
   const ofRule = rule === null ? 'ASQMGR' : textOf(rule, 'CHCKCLNT')
   const isPrivileged = policy.isAdministrator(user) || policy.isAdministrator(request.user)
   if (rule !== null && (ofRule === 'REQUIRED' || (ofRule === 'REQDADM' && isPrivileged))) return `${describe(rule)} CHCKCLNT(${ofRule}): a password or token is needed`
-  if (ofRule === 'REQDADM') return null // the record says that others need none
+  if (ofRule === 'REQDADM' || isOpened) return null // a record, or the channel itself, says that no password is needed
   const address = parseAddress(request.address)
   if (address === null || isLoopback(address)) return null
   const demands = policy.checkClient === 'REQUIRED' || (policy.checkClient === 'REQDADM' && isPrivileged)
