@@ -2,8 +2,8 @@
  * One node of the laboratory: a computer of its own as far as its processes can tell.
  *
  * It has its own network (eth0 the service network, eth1 the second heartbeat link), its own name, its own process table
- * whose pid 1 reaps orphans and whose death is a power loss, and its own /run. /etc/ha.d, /var/lib/heartbeat and /var/log
- * are directories of the laboratory that outlive a power loss, as disks do; the host's own are covered, never touched.
+ * whose pid 1 reaps orphans and whose death is a power loss, and its own /run. /etc/ha.d, /var/lib/heartbeat, /var/log
+ * and /var/mqm are directories of the laboratory that outlive a power loss, as disks do; the host's own are covered, never touched.
  * Everything else of the file system, devices included, is the host's.
  */
 
@@ -63,6 +63,7 @@ mkdir -p /run/lock /run/heartbeat /run/resource-agents
 cover /etc/ha.d "$dir/ha.d"
 cover /var/lib/heartbeat "$dir/state"
 cover /var/log "$dir/log"
+cover /var/mqm "$dir/mqm"
 echo booted >"$dir/booted"
 while :; do sleep 86400 & wait $!; done
 `
@@ -80,7 +81,7 @@ export class LabNode {
     this.#place = place
     this.serviceAddress = `10.77.0.${numberOf[name]}`
     this.secondAddress = `10.78.0.${numberOf[name]}`
-    for (const folder of ['ha.d/resource.d', 'state', 'log']) fs.mkdirSync(path.join(this.directory, folder), { recursive: true })
+    for (const folder of ['ha.d/resource.d', 'state', 'log', 'mqm']) fs.mkdirSync(path.join(this.directory, folder), { recursive: true })
   }
 
   get directory(): string {
