@@ -1,0 +1,136 @@
+/** Units of work: what is put and got in one takes place as a whole at its commit, or not at all. */
+
+import type { UnitId } from '../mq/core/engine.js'
+import type { Reply } from '../mq/protocol/client/reply.js'
+import { encodeRequest } from '../mq/protocol/client/request.js'
+import { refusal } from './handle.js'
+import { Lanes, originOf } from './lanes.js'
+import type { Line } from './line.js'
+import { MqError, reasons, supervise } from './mq-error.js'
+
+/**
+ * A unit of work of one connection. It ends with the first of `commit`, `backout`, or a break of the connection, which
+ * backs it out; then every call in it, and its commit, fails with 2003.
+ *
+ * A commit that was sent when the connection broke is asked for on the next one: it resolves when it took place, rejects
+ * with 2003 when it certainly did not, and with 2549 when the queue manager that got it still runs, has not recorded it, and
+ * might yet do so.
+ */
+export class Unit {
+  readonly #line: Line
+  readonly #lanes: Lanes
+  readonly #work = new Set<Promise<unknown>>()
+  readonly generation: number
+  readonly #id: UnitId
+  #isEnded = false
+
+  private constructor(line: Line, lanes: Lanes, id: UnitId) {
+    this.#line = line
+    this.#lanes = lanes
+    this.#id = id
+    this.generation = line.generation
+    line.holds++
+  }
+
+  static begin(line: Line, lanes: Lanes, signal?: AbortSignal): Promise<Unit> {
+    return line.perform<Unit>({
+      fate: 'again',
+      encode: token => encodeRequest(token, { kind: 'begin' }),
+      read: reply => {
+        if (reply.kind !== 'began') throw refusal(reply)
+        return new Unit(line, lanes, reply.unit)
+      },
+      ...(signal === undefined ? {} : { signal }),
+      onLate: unit => supervise('backing out a unit nobody waits for', unit.backout())
+    })
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded
+  }
+
+  /** The queue manager's own name for it. Throws MqError 2003 when the connection broke, 2046 when it is over. */
+  get wireId(): UnitId {
+    if (this.generation !== this.#line.generation) throw new MqError(reasons.backedOut, 'the connection broke; the unit of work is backed out')
+    if (this.#isEnded) throw new MqError(reasons.optionsError, 'the unit of work has ended')
+    return this.#id
+  }
+
+  /** Notes a call of this unit; the commit waits for it. */
+  track<T>(work: Promise<T>): Promise<T> {
+    this.#work.add(work)
+    const over = (): void => {
+      this.#work.delete(work)
+    }
+    work.then(over, over)
+    return work
+  }
+
+  /** Waits for the calls of the unit that are under way, then commits. Rejects as said above. */
+  async commit(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    await Promise.allSettled(this.#work)
+    const id = this.wireId
+    this.#end()
+    const line = this.#line
+    // Without failover there is no second try that would have to be recognised.
+    const lane = line.hasFailover ? this.#lanes.take() : null
+    const origin = lane === null ? null : originOf(lane)
+    await line.perform<void>({
+      fate: 'commit',
+      unit: this,
+      encode: token => encodeRequest(token, { kind: 'commit', unit: id, origin }),
+      read: readDone,
+      ...(lane === null
+        ? {}
+        : {
+            repeat: {
+              encode: (token: number) => encodeRequest(token, { kind: 'lastSequence', producer: lane.producer }),
+              read: (reply: Reply, sentTo: string) => {
+                if (reply.kind !== 'sequence') throw refusal(reply)
+                if (reply.sequence >= (origin?.sequence ?? 0)) return
+                const now = line.welcome.instance
+                if (sentTo !== '' && now !== '' && sentTo !== now) {
+                  throw new MqError(reasons.backedOut, 'the queue manager ended before the commit; the unit of work is backed out')
+                }
+                throw new MqError(reasons.callInterrupted, 'the connection broke before the commit was answered; the queue manager has not recorded it, but may yet')
+              }
+            },
+            onOver: () => this.#lanes.give(lane)
+          }),
+      ...(options.signal === undefined ? {} : { signal: options.signal })
+    })
+  }
+
+  /** Backs out; after a break nothing is left to do. */
+  async backout(): Promise<void> {
+    if (this.#isEnded) return
+    await Promise.allSettled(this.#work)
+    if (this.#isEnded) return
+    this.#end()
+    if (this.generation !== this.#line.generation) return
+    const id = this.#id
+    try {
+      await this.#line.perform<void>({ fate: 'unit', unit: this, encode: token => encodeRequest(token, { kind: 'backout', unit: id }), read: readDone })
+    } catch (error) {
+      // Backed out all the same: by the break, or earlier by the queue manager.
+      const expected: readonly number[] = [reasons.backedOut, reasons.connectionBroken, reasons.connectionHandleError]
+      if (!(error instanceof MqError && expected.includes(error.reason))) throw error
+    }
+  }
+
+  /** `await using`: backed out unless it was committed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.backout()
+  }
+
+  #end(): void {
+    if (this.#isEnded) return
+    this.#isEnded = true
+    this.#line.holds--
+  }
+}
+
+/** Reads an answer that says no more than whether it was done. */
+export function readDone(reply: Reply): void {
+  if (reply.kind !== 'done' || reply.completion === 2) throw refusal(reply)
+}
