@@ -1,0 +1,98 @@
+/** Objects are defined, deleted and cleared. Source: reference sections 3.4 to 3.8. */
+
+import type { AdminOutcome } from './administration.js'
+import type { CoreState } from './core-state.js'
+import { isQueueType, textOf, type ObjectDefinition, type ObjectType } from './definition.js'
+import { takeAway } from './messages.js'
+import type { CatalogEntry } from './objects/catalog.js'
+import type { Queue } from './queue.js'
+import { addQueue, deleteQueue } from './queues.js'
+import { reasons, type Reason } from './reason.js'
+import { refused } from './results.js'
+import { refuseWait, refuseWaits } from './waiters.js'
+
+const done = (state: CoreState): AdminOutcome => ({ ok: true, end: state.lastEnd })
+const existing = (state: CoreState, type: ObjectType, name: string): CatalogEntry | null =>
+  isQueueType(type) ? state.catalog.findQueue(name) : state.catalog.find(type, name)
+
+export function define(state: CoreState, definition: ObjectDefinition, isForced: boolean): AdminOutcome {
+  const { type, name } = definition
+  const known = existing(state, type, name)
+  if (known !== null && known.definition.type !== type) return refused(reasons.objectAlreadyExists)
+  const queue = type === 'QLOCAL' ? state.queuesByName.get(name) : undefined
+  const refusal = refusalOfChange(known, queue, definition, isForced)
+  if (refusal !== reasons.none) return refused(refusal)
+  const number = known?.number ?? (isQueueType(type) ? state.nextQueueNumber++ : 0)
+  if (queue?.isTemporary !== true) {
+    const appended = state.journal.append({ kind: 'define', number, definition })
+    if (!appended.ok) return refused(reasons.resourceProblem)
+    state.lastEnd = appended.end
+  }
+  const before = known?.definition ?? null
+  if (type === 'QLOCAL' && queue === undefined) addQueue(state, definition, number, false)
+  else state.catalog.set(definition, number)
+  if (queue !== undefined) {
+    queue.redefine(definition)
+    if (queue.isGetInhibited) refuseWaits(state, queue, reasons.getInhibited)
+  }
+  if (type === 'QALIAS' && known !== null && before !== null) onAliasChanged(state, known, before)
+  return done(state)
+}
+
+function refusalOfChange(known: CatalogEntry | null, queue: Queue | undefined, definition: ObjectDefinition, isForced: boolean): Reason {
+  if (queue !== undefined) {
+    const isUsageChanged = (textOf(definition, 'USAGE') === 'XMITQ') !== queue.isTransmission
+    if (isUsageChanged && (queue.depth > 0 || queue.handles.size > 0)) return reasons.objectInUse
+    const isNoMoreShared = queue.isShareable && textOf(definition, 'SHARE') === 'NO'
+    if (isNoMoreShared && queue.openInput > 1 && !isForced) return reasons.objectInUse
+  }
+  if (known !== null && definition.type === 'QALIAS' && known.opened > 0 && !isForced && isElsewhere(known.definition, definition)) return reasons.objectInUse
+  return reasons.none
+}
+
+const isElsewhere = (before: ObjectDefinition, now: ObjectDefinition): boolean =>
+  textOf(before, 'TARGET') !== textOf(now, 'TARGET') || textOf(before, 'TARGTYPE') !== textOf(now, 'TARGTYPE')
+
+/** Handles that were opened by the alias: stale when it leads elsewhere now, their waits over when gets are inhibited. */
+function onAliasChanged(state: CoreState, alias: CatalogEntry, before: ObjectDefinition): void {
+  const isStale = isElsewhere(before, alias.definition)
+  const isInhibited = textOf(alias.definition, 'GET') === 'DISABLED'
+  if (alias.opened === 0 || (!isStale && !isInhibited)) return
+  for (const connection of state.connections.values()) {
+    for (const handle of connection.handles.values()) {
+      if (handle.alias !== alias) continue
+      if (isStale) handle.isStale = true
+      for (const call of handle.calls) refuseWait(state, call, isStale ? reasons.objectChanged : reasons.getInhibited)
+    }
+  }
+}
+
+export function removeObject(state: CoreState, type: ObjectType, name: string, purge: boolean): AdminOutcome {
+  const known = existing(state, type, name)
+  if (known === null || known.definition.type !== type) return refused(reasons.unknownObjectName)
+  if (known.opened > 0) return refused(reasons.objectInUse)
+  const queue = type === 'QLOCAL' ? state.queuesByName.get(name) : undefined
+  if (queue !== undefined) {
+    if (queue.handles.size > 0) return refused(reasons.objectInUse)
+    if (queue.uncommitted > 0 || (queue.depth > 0 && !purge)) return refused(reasons.queueNotEmpty)
+    const reason = deleteQueue(state, queue)
+    return reason === reasons.none ? done(state) : refused(reason)
+  }
+  const appended = state.journal.append({ kind: 'delete', number: known.number, type, name })
+  if (!appended.ok) return refused(reasons.resourceProblem)
+  state.lastEnd = appended.end
+  state.catalog.remove(known.definition)
+  return done(state)
+}
+
+export function clearQueue(state: CoreState, name: string): AdminOutcome {
+  const queue = state.queuesByName.get(name)
+  if (queue === undefined) return refused(reasons.unknownObjectName)
+  if (queue.openInput > 0) return refused(reasons.objectInUse)
+  if (queue.uncommitted > 0) return refused(reasons.queueNotEmpty)
+  queue.forEach(slot => {
+    if (state.table.isPersistent(slot)) state.appendReserved({ kind: 'remove', place: state.table.place(slot) })
+    takeAway(state, queue, slot)
+  })
+  return done(state)
+}
