@@ -37,6 +37,11 @@ export class Producers {
     return progress !== undefined && origin.sequence <= progress.sequence && progress.refused?.has(origin.sequence) !== true
   }
 
+  /** It was refused, and not stored since. */
+  isRefused(origin: Origin): boolean {
+    return this.#find(origin.producer.toString('latin1'))?.refused?.has(origin.sequence) === true
+  }
+
   stored(origin: Origin): void {
     const key = origin.producer.toString('latin1')
     const progress = this.#find(key)

@@ -28,9 +28,11 @@ export function commit(state: CoreState, id: ConnectionId, unitId: UnitId, origi
     if (unit?.standing === 'undone') endUnit(unit)
     else if (unit !== undefined) undoUnit(state, unit)
     state.answerWhenForced(id, token, done(reasons.none))
-  } else if (unit === undefined || unit.standing === 'undone') {
-    // An unknown unit was backed out with the connection or queue manager it belonged to.
-    if (unit !== undefined) endUnit(unit)
+  } else if (unit === undefined || unit.standing === 'undone' || (origin !== null && state.producers.isRefused(origin))) {
+    // An unknown unit was backed out with the connection or queue manager it belonged to. Its owner, who asked over a new
+    // connection, is told so; should the commit come late over the old one, it must not take place any more.
+    if (unit?.standing === 'undone') endUnit(unit)
+    else if (unit !== undefined) undoUnit(state, unit)
     if (origin !== null) state.producers.refused(origin)
     state.answer(id, token, done(reasons.backedOut))
   } else commitUnit(state, unit, origin, id, token, done(reasons.none))
