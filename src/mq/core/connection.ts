@@ -5,7 +5,7 @@ import type { ConnectionId, ConnectOptions, DeliveryId, HandleId, Token, UnitId 
 import type { GetCall } from './get-call.js'
 import type { PutDefaults } from './outgoing.js'
 import type { Queue, Cursor } from './queue.js'
-import type { Selector } from './selector-seam.js'
+import type { Selector } from './selector.js'
 import type { Subscription } from './subscription.js'
 import type { Unit } from './unit-of-work.js'
 

@@ -14,6 +14,7 @@ import { refuseWait } from './waiters.js'
 export function connect(state: CoreState, options: ConnectOptions): Result<ConnectionId> {
   if (state.phase === 'stopping') return refused(reasons.queueManagerStopping)
   if (state.phase === 'quiescing') return refused(reasons.queueManagerQuiescing)
+  state.keptFingers.clear()
   const id = state.nextConnection++ as ConnectionId
   state.connections.set(id, new Connection(id, uniqueSuffix(state.epoch, id), options, state.clock.wallMs()))
   return ok(id)

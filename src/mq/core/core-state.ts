@@ -69,6 +69,8 @@ export class CoreState {
 
   /** Set when the log failed for good. */
   failure: HaError | null = null
+  /** The kept message taken back last, by list: the next one stands behind it. Only between a start and the first connection. */
+  readonly keptFingers = new Map<number, number>()
   phase: 'running' | 'quiescing' | 'stopping' = 'running'
   nextOrder: number
   nextQueueNumber: number

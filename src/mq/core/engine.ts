@@ -10,7 +10,7 @@
  */
 
 import type { Instant } from '../../base/units.js'
-import type { Origin } from './journal.js'
+import type { IndexEntry, Origin, StoredMessage } from './journal.js'
 import type { Message } from './message.js'
 import type { CompletionCode, Reason } from './reason.js'
 
@@ -216,6 +216,11 @@ export interface Engine {
   subscribe(connection: ConnectionId, request: SubscribeRequest): Result<Subscribed>
   /** Ends a durable subscription of this name and deletes its managed queue. */
   unsubscribe(connection: ConnectionId, durableName: string): Result<null>
+  /**
+   * Answers 0 when everything this queue manager did until now is durable. What was done by a call that answers at once
+   * (a durable subscription, its end, a permanent dynamic queue) is told to a client only after this answer.
+   */
+  sync(connection: ConnectionId, token: Token): void
   /** The highest sequence stored for a producer, or 0: where a client library goes on after a reconnection. */
   lastSequence(producer: Buffer): number
 }
@@ -231,4 +236,18 @@ export interface EngineOwner {
   onEnd(mode: 'quiesce' | 'stop'): void
   takeAnswers(): readonly OutboxEntry[]
   takeEvents(): readonly ConnectionEvent[]
+  /**
+   * Messages that are not persistent and outlive an orderly end (NPMCLASS(HIGH)), oldest first; called after `stop`.
+   * `keep` takes them back, in that order, after a start and before the first connection.
+   */
+  keptMessages(): Iterable<KeptMessage>
+  keep(message: KeptMessage): void
+}
+
+/** A message carried from one life of the queue manager to the next, beside the log. */
+export interface KeptMessage {
+  /** Number, order, expiry and hashes as in the log; the queue may be gone when it is taken back, then it is dropped. */
+  readonly entry: IndexEntry
+  readonly backoutCount: number
+  readonly message: StoredMessage
 }

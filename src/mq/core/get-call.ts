@@ -4,7 +4,7 @@ import type { Connection, Handle } from './connection.js'
 import type { GetMode, GetRequest, Token } from './engine.js'
 import { hashOf, isZero } from './message-ids.js'
 import type { Cursor } from './queue.js'
-import type { Selector } from './selector-seam.js'
+import type { Selector } from './selector.js'
 import type { Unit } from './unit-of-work.js'
 
 const idOf = (id: Buffer | undefined): Buffer | null => (id === undefined || isZero(id) ? null : id)

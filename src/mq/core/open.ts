@@ -9,7 +9,7 @@ import { addDynamicQueue, deleteQueue } from './queues.js'
 import { reasons, type Reason } from './reason.js'
 import { resolve } from './resolve.js'
 import { ok, refused } from './results.js'
-import { parseSelector, type Selector } from './selector-seam.js'
+import { parseSelector, type Selector } from './selector.js'
 import { detach } from './subscribe.js'
 import { topicOf, type TopicPath } from './topics.js'
 import { refuseWait } from './waiters.js'
@@ -24,8 +24,8 @@ export function openObject(state: CoreState, connectionId: ConnectionId, target:
   let selector: Selector | null = null
   if (options.selector !== undefined && options.selector !== '') {
     const parsed = parseSelector(options.selector)
-    if (!parsed.ok) return parsed
-    selector = parsed.value
+    if (!parsed.ok) return refused(parsed.reason)
+    selector = parsed.selector
   }
   if (target.kind === 'topic') {
     if (!forOutputOnly) return refused(reasons.optionNotValidForType)

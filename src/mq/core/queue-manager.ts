@@ -23,6 +23,7 @@ import type {
   EngineOwner,
   GetRequest,
   HandleId,
+  KeptMessage,
   OpenedObject,
   OpenOptions,
   OpenTarget,
@@ -39,12 +40,13 @@ import { onForced } from './forced.js'
 import { get } from './get.js'
 import { inquire } from './inquire.js'
 import type { JournalEvents, Move, Origin, UnitNumber } from './journal.js'
+import { keep, keptMessages } from './kept.js'
 import { onMoved } from './moved.js'
 import { close, openObject } from './open.js'
 import { put, putOne } from './put.js'
 import { reasons } from './reason.js'
 import { restore } from './restore.js'
-import { ok, refused } from './results.js'
+import { done, ok, refused } from './results.js'
 import { settle, type SettleVerdict } from './settle.js'
 import { connectionStatus, handlesOf, queueStatus } from './status.js'
 import { subscribe, unsubscribe } from './subscribe.js'
@@ -135,6 +137,11 @@ export class QueueManager implements Engine, EngineOwner, JournalEvents, Adminis
     return unsubscribe(this.#state, connection, durableName)
   }
 
+  sync(connection: ConnectionId, token: Token): void {
+    if (this.#state.connections.has(connection)) this.#state.answerWhenForced(connection, token, done(reasons.none))
+    else this.#state.answer(connection, token, done(runningReason(this.#state)))
+  }
+
   lastSequence(producer: Buffer): number {
     return this.#state.producers.last(producer)
   }
@@ -191,6 +198,14 @@ export class QueueManager implements Engine, EngineOwner, JournalEvents, Adminis
     const events = this.#state.events
     if (events.length > 0) this.#state.events = []
     return events
+  }
+
+  keptMessages(): Iterable<KeptMessage> {
+    return keptMessages(this.#state)
+  }
+
+  keep(message: KeptMessage): void {
+    keep(this.#state, message)
   }
 
   /** Messages on queues, and bytes of memory the table of them takes. */

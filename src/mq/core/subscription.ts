@@ -1,7 +1,7 @@
 /** A subscription as the engine keeps it. */
 
 import type { Handle } from './connection.js'
-import type { Selector } from './selector-seam.js'
+import type { Selector } from './selector.js'
 
 export interface Subscription {
   readonly name: string

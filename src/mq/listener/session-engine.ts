@@ -108,6 +108,10 @@ export class SessionEngine implements Engine {
     return this.#engine.unsubscribe(connection, durableName)
   }
 
+  sync(connection: ConnectionId, token: Token): void {
+    this.#engine.sync(connection, token)
+  }
+
   lastSequence(producer: Buffer): number {
     return this.#engine.lastSequence(producer)
   }
