@@ -19,21 +19,11 @@
  * its promises stay open for ever and its synchronous calls throw.
  */
 
-import type { Disk, DiskFile } from '../../../src/port/disk.js'
 import type { Prng } from '../../../src/base/prng.js'
-import {
-  changeDirectory,
-  changeInode,
-  emptyDirectory,
-  emptyInode,
-  forceDirectory,
-  forceInode,
-  settleDirectory,
-  settleInode,
-  type Directory,
-  type Inode,
-  type Mood
-} from './sim-medium.js'
+import { changeInode, emptyDirectory, emptyInode, forceInode, settleDirectory, settleInode, type Directory, type Inode, type Mood } from './sim-medium.js'
+import { baseOf, parentOf, SimProcess, systemError } from './sim-process.js'
+
+export type { SimProcess } from './sim-process.js'
 
 export interface DiskFaults {
   /** Chance of EIO per write, per thousand. */
@@ -278,178 +268,9 @@ export class SimDisk {
   }
 }
 
-/** One process's view of the disk. */
-export class SimProcess implements Disk {
-  readonly #disk: SimDisk
-  readonly #prng: Prng
-  isEnded = false
-
-  constructor(disk: SimDisk, prng: Prng) {
-    this.#disk = disk
-    this.#prng = prng
-  }
-
-  async open(path: string, mode: 'create' | 'read-write' | 'read'): Promise<DiskFile> {
-    return await this.ask('open', path, () => {
-      const directory = this.#disk.directoryOf(path, 'open')
-      const known = directory.names.get(baseOf(path))
-      if (known === undefined && mode !== 'create') throw systemError('ENOENT', 'open', path)
-      const inode = known ?? emptyInode()
-      if (known === undefined) changeDirectory(directory, { kind: 'set', name: baseOf(path), inode })
-      else if (mode === 'create') changeInode(inode, { kind: 'truncate', length: 0 })
-      return new SimFile(this, this.#disk, path, inode, mode !== 'read')
-    })
-  }
-
-  async list(directory: string): Promise<readonly string[]> {
-    return await this.ask('list', directory, () => [...this.#disk.directory(directory, 'scandir').names.keys()].sort())
-  }
-
-  async rename(from: string, to: string): Promise<void> {
-    const move = (): Directory => {
-      const directory = this.#disk.directoryOf(from, 'rename')
-      const inode = directory.names.get(baseOf(from))
-      if (inode === undefined) throw systemError('ENOENT', 'rename', from)
-      changeDirectory(directory, { kind: 'move', from: baseOf(from), name: baseOf(to), inode })
-      return directory
-    }
-    await this.ask('rename', from, () => forceDirectory(move()), move)
-  }
-
-  async remove(path: string): Promise<void> {
-    await this.ask('remove', path, () => {
-      const directory = this.#disk.directoryOf(path, 'unlink')
-      if (!directory.names.has(baseOf(path))) throw systemError('ENOENT', 'unlink', path)
-      changeDirectory(directory, { kind: 'unset', name: baseOf(path) })
-    })
-  }
-
-  async makeDirectory(path: string): Promise<void> {
-    await this.ask('makeDirectory', path, () => this.#disk.makeDirectory(path))
-  }
-
-  async forceDirectory(path: string): Promise<void> {
-    await this.ask('forceDirectory', path, () => forceDirectory(this.#disk.directory(path, 'open')))
-  }
-
-  async free(path: string): Promise<number> {
-    return await this.ask('free', path, () => this.#disk.free())
-  }
-
-  /** Puts an operation on the list; `inPart` is what may be done of it when the process ends first. */
-  async ask<T>(what: string, path: string, perform: () => T, inPart: (() => unknown) | null = perform): Promise<T> {
-    return await new Promise((resolve, reject) => {
-      if (this.isEnded) return
-      this.#disk.add({
-        owner: this,
-        what,
-        path,
-        perform: () => {
-          try {
-            resolve(perform())
-          } catch (error) {
-            reject(error instanceof Error ? error : new Error(String(error)))
-          }
-        },
-        inPart: inPart === null ? null : () => ignoringFaults(inPart)
-      })
-    })
-  }
-
-  /** Bytes of a write that reached the cache before the end. */
-  somePart(length: number): number {
-    return this.#prng.chance(1, 2) ? length : this.#prng.below(length + 1)
-  }
-}
-
-class SimFile implements DiskFile {
-  readonly path: string
-  readonly #process: SimProcess
-  readonly #disk: SimDisk
-  readonly #inode: Inode
-  readonly #isWritable: boolean
-  #isClosed = false
-
-  constructor(process: SimProcess, disk: SimDisk, path: string, inode: Inode, isWritable: boolean) {
-    this.#process = process
-    this.#disk = disk
-    this.path = path
-    this.#inode = inode
-    this.#isWritable = isWritable
-  }
-
-  async write(bytes: readonly Buffer[], position: number): Promise<void> {
-    await this.#process.ask(
-      'write',
-      this.path,
-      () => {
-        this.#check('write')
-        this.#disk.write(this.path, this.#inode, position, Buffer.concat(bytes))
-      },
-      () => {
-        const all = Buffer.concat(bytes)
-        changeInode(this.#inode, { kind: 'write', position, bytes: all.subarray(0, this.#process.somePart(all.length)) })
-      }
-    )
-  }
-
-  async force(): Promise<void> {
-    const force = (): void => {
-      this.#check('fdatasync')
-      this.#disk.force(this.path, this.#inode)
-    }
-    await this.#process.ask('force', this.path, force)
-  }
-
-  read(position: number, length: number): Buffer {
-    this.#check('read')
-    return Buffer.from(this.#inode.content.subarray(position, position + length))
-  }
-
-  size(): number {
-    this.#check('fstat')
-    return this.#inode.content.length
-  }
-
-  async truncate(length: number): Promise<void> {
-    await this.#process.ask('truncate', this.path, () => {
-      this.#check('ftruncate')
-      changeInode(this.#inode, { kind: 'truncate', length })
-    })
-  }
-
-  async close(): Promise<void> {
-    await this.#process.ask('close', this.path, () => {
-      this.#check('close')
-      this.#isClosed = true
-    })
-  }
-
-  #check(syscall: string): void {
-    const isWrite = syscall === 'write' || syscall === 'ftruncate'
-    if (this.#isClosed || this.#process.isEnded || (isWrite && !this.#isWritable)) throw systemError('EBADF', syscall, this.path)
-  }
-}
-
 /** Lets everything that is ready run, promises and immediates; a turn of the event loop. */
 export function turn(): Promise<void> {
   return new Promise(resolve => {
     setImmediate(resolve)
   })
-}
-
-/** Work in part at an end: a fault there is nobody's to hear. */
-function ignoringFaults(work: () => unknown): void {
-  try {
-    work()
-  } catch (error) {
-    if (!(error instanceof Error) || !('code' in error)) throw error
-  }
-}
-
-const parentOf = (name: string): string => name.slice(0, Math.max(1, name.lastIndexOf('/')))
-const baseOf = (name: string): string => name.slice(name.lastIndexOf('/') + 1)
-
-function systemError(code: string, syscall: string, path: string): NodeJS.ErrnoException {
-  return Object.assign(new Error(`${code}: ${syscall} '${path}'`), { code, syscall, path })
 }
