@@ -37,6 +37,8 @@ export class Connection implements SessionOutput {
   #why: string | null = null
   #wake: NodeJS.Timeout | null = null
   #wakeAt: Instant | null = null
+  /** When the timer fires that is set, if one is. */
+  #armedFor: Instant | null = null
   #patience: NodeJS.Timeout | null = null
   bytesSent = 0
   bytesReceived = 0
@@ -104,11 +106,13 @@ export class Connection implements SessionOutput {
     this.#options.socket.resume()
   }
 
-  /** One timer a connection; an earlier one that fires finds nothing due and is set again. */
+  /** One timer a connection; one that fires early finds nothing due and is set again, one that would be late is replaced. */
   readonly wakeAt = (at: Instant | null): void => {
+    const armedFor = this.#armedFor
     this.#wakeAt = at
-    if (at === null || this.#isClosed || this.#wake !== null) return
-    this.#wake = setTimeout(this.#onWake, Math.max(1, Math.ceil(at - this.#options.clock.now())))
+    if (at === null || this.#isClosed || (this.#wake !== null && armedFor !== null && armedFor <= at)) return
+    if (this.#wake !== null) clearTimeout(this.#wake)
+    this.#armWake(at)
   }
 
   readonly onAuthorized = (token: Token, verdict: Verdict): void => {
@@ -125,12 +129,16 @@ export class Connection implements SessionOutput {
     this.#options.socket.destroy()
   }
 
+  #armWake(at: Instant): void {
+    this.#armedFor = at
+    this.#wake = setTimeout(this.#onWake, Math.max(1, Math.ceil(at - this.#options.clock.now())))
+  }
+
   readonly #onWake = (): void => {
     this.#wake = null
     const at = this.#wakeAt
     if (at === null || this.#isClosed) return
-    const remaining = at - this.#options.clock.now()
-    if (remaining > 0) this.#wake = setTimeout(this.#onWake, Math.max(1, Math.ceil(remaining)))
+    if (at > this.#options.clock.now()) this.#armWake(at)
     else {
       this.#wakeAt = null
       this.#options.dispatcher.enter(() => this.#session?.onTick())
