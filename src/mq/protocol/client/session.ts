@@ -4,10 +4,6 @@
  * A session decodes, keeps its client within bounds, and hands on; what a call means is decided by the engine. Frames are
  * taken in order and only while the peer reads our answers; those that may not be taken yet stay where they are, and
  * when too many do, we stop reading. A put in parts is handed on when its last byte is there.
- *
- * Heartbeats: both sides send one in each interval, busy or not, which is cheaper than knowing whether one is needed. After two silent intervals the client is taken for
- * gone, its connection ends as broken, and its uncommitted work is backed out. Since we may have been held up ourselves,
- * the silence must last while we look once more.
  */
 
 import { after, elapsed, millis } from '../../../base/units.js'
@@ -19,6 +15,7 @@ import type { CommandAnswer, Session, SessionContext, Verdict } from '../session
 import { Assembly } from './assembly.js'
 import { Calls } from './calls.js'
 import { callsMax, choose, decodeOffer, encodeChoice, frameBytesMax, FrameDecoder, partBytesMax } from './frame.js'
+import { agreedHeartbeat, Liveness } from './liveness.js'
 import { descriptorFault } from './message-checks.js'
 import { Outgoing } from './outgoing.js'
 import { encodeMessage, encodeReply, encodeReport } from './reply.js'
@@ -27,15 +24,12 @@ import { decodeRequest } from './request.js'
 import type { Bulk, Hello, PutHead, Request } from './request.js'
 
 const loginMs = millis(30_000)
-/** How long a silence must go on after it was noticed. */
-const graceMs = millis(1_000)
-const heartbeatMsMin = 200
-const heartbeatMsMax = 300_000
 /** What may wait unprocessed before we stop reading. */
 const waitingBytesMax = 2 * frameBytesMax
 const applicationTagMax = 28
 const authorizeToken = 0
 
+type PlainReply = Exclude<Reply, { kind: 'message' | 'report' | 'part' }>
 type PutTo = Extract<Request, { kind: 'put' | 'putOne' }>
 
 type State =
@@ -52,29 +46,26 @@ export class ClientSession implements Session {
   readonly #outgoing: Outgoing
   readonly #calls = new Calls()
   #state: State = { kind: 'preamble' }
+  /** Answers that wait until what they tell is durable. */
+  readonly #lasting = new Map<number, PlainReply>()
   /** A put whose body is still coming; `into` is null when it was refused and the rest is passed over. */
   #incoming: { readonly put: PutTo; readonly token: number; readonly into: Assembly | null; left: number } | null = null
   #messageBytesMax: number
-  #heartbeatMs = 0
+  #liveness: Liveness | null = null
   #isPaused = false
   readonly #begunAt: Instant
-  #heardAt: Instant
-  #saidAt: Instant
-  /** When the client's silence was noticed; null while it is heard. */
-  #suspectAt: Instant | null = null
 
   constructor(context: SessionContext) {
     this.#context = context
     this.#outgoing = new Outgoing(context.output)
     this.#messageBytesMax = context.limits.messageBytesMax
-    this.#begunAt = this.#heardAt = this.#saidAt = context.clock.now()
+    this.#begunAt = context.clock.now()
     context.wakeAt(after(this.#begunAt, loginMs))
   }
 
   onBytes(bytes: Buffer): void {
     if (this.#state.kind === 'ended') return
-    this.#heardAt = this.#context.clock.now()
-    this.#suspectAt = null
+    this.#liveness?.onHeard(this.#context.clock.now())
     this.#decoder.push(bytes)
     this.#calls.onDelivered()
     this.#run()
@@ -106,7 +97,8 @@ export class ClientSession implements Session {
     this.#state = { kind: 'open', connection: connected.value, user: verdict.user }
     const facts = verdict.channelFacts
     this.#messageBytesMax = Math.min(this.#context.limits.messageBytesMax, facts?.messageBytesMax ?? Number.MAX_SAFE_INTEGER)
-    this.#heartbeatMs = agreedHeartbeat(hello.heartbeatMs, (facts?.heartbeatSeconds ?? 0) * 1_000)
+    const now = this.#context.clock.now()
+    this.#liveness = new Liveness(agreedHeartbeat(hello.heartbeatMs, (facts?.heartbeatSeconds ?? 0) * 1_000), now)
     this.#reply(token, {
       kind: 'welcome',
       welcome: {
@@ -114,13 +106,13 @@ export class ClientSession implements Session {
         qmid: engine.qmid,
         instance: this.#context.instance ?? '',
         version: this.#context.productVersion,
-        heartbeatMs: this.#heartbeatMs,
+        heartbeatMs: this.#liveness.heartbeatMs,
         messageBytesMax: this.#messageBytesMax,
         frameBytesMax,
         callsMax
       }
     })
-    this.#arm(this.#context.clock.now())
+    this.#arm(now)
     this.#run()
   }
 
@@ -135,9 +127,12 @@ export class ClientSession implements Session {
       case 'get':
         this.#answerGet(token, answer)
         break
-      case 'done':
-        this.#reply(token, { kind: 'done', completion: answer.completion, reason: answer.reason, text: '' })
+      case 'done': {
+        const lasting = answer.completion === 2 ? undefined : this.#lasting.get(token)
+        this.#lasting.delete(token)
+        this.#reply(token, lasting ?? { kind: 'done', completion: answer.completion, reason: answer.reason, text: '' })
         break
+      }
     }
     if (this.#decoder.waitingBytes > 0) this.#run()
   }
@@ -153,11 +148,13 @@ export class ClientSession implements Session {
     if (this.#state.kind === 'ended') return
     const now = this.#context.clock.now()
     this.#calls.onDelivered()
-    if (this.#state.kind !== 'open') {
+    if (this.#liveness === null) {
       if (elapsed(this.#begunAt, now) >= loginMs) return this.#fail('no complete greeting in time')
     } else {
-      if (this.#isSilent(now)) return this.#fail(`nothing was heard for ${elapsed(this.#heardAt, now)} ms`)
-      this.#beat(now)
+      // While we do not read, we hear nothing; the socket's owner cuts those who take nothing either.
+      if (!this.#isPaused && this.#liveness.isGone(now)) return this.#fail(`nothing was heard for ${this.#liveness.silentMs(now)} ms`)
+      // When the peer does not read, what waits to be read is word enough.
+      if (this.#liveness.isBeatDue(now) && this.#outgoing.isWritable) this.#reply(0, { kind: 'heartbeat' })
     }
     this.#run()
     this.#arm(now)
@@ -166,7 +163,7 @@ export class ClientSession implements Session {
   onEnd(reason: Reason, how: 'quiesce' | 'now'): void {
     if (this.#state.kind === 'ended') return
     if (how === 'now') return this.#endWith(reason, '', null)
-    if (this.#state.kind === 'open') this.#reply(0, { kind: 'quiesce', reason })
+    if (this.#state.kind === 'open') this.#reply(0, { kind: 'quiesce', reason: reason === reasons.none ? reasons.queueManagerQuiescing : reason })
   }
 
   onClosed(): void {
@@ -180,14 +177,12 @@ export class ClientSession implements Session {
     while (this.#step());
     if (this.#state.kind === 'ended') return
     const isPaused = this.#decoder.waitingBytes > waitingBytesMax
-    if (isPaused === this.#isPaused) {
-      if (this.#calls.isAhead) this.#context.wakeAt(this.#context.clock.now())
-      return
-    }
+    // Gets that found no message yet are not heard of; what the engine had ready is known after this event.
+    if (this.#calls.isAhead) this.#arm(this.#context.clock.now())
+    if (isPaused === this.#isPaused) return
     this.#isPaused = isPaused
     if (isPaused) this.#context.output.pauseReading()
     else this.#context.output.resumeReading()
-    if (this.#calls.isAhead) this.#context.wakeAt(this.#context.clock.now())
   }
 
   /** One frame; false when there is none, or it may not be taken yet. */
@@ -262,9 +257,11 @@ export class ClientSession implements Session {
       case 'heartbeat':
         return
       case 'open':
-        return this.#answer(token, engine.open(connection, request.target, request.options), opened => ({ kind: 'opened', ...opened }))
-      case 'close':
-        return this.#answer(token, engine.close(connection, request.handle, { remove: request.remove, purge: request.purge }), done)
+        return this.#onOpen(token, connection, request)
+      case 'close': {
+        const closed = engine.close(connection, request.handle, { remove: request.remove, purge: request.purge })
+        return this.#answer(token, closed, done, request.remove ? connection : null)
+      }
       case 'begin':
         return this.#answer(token, engine.begin(connection), unit => ({ kind: 'began', unit }))
       case 'commit':
@@ -276,13 +273,13 @@ export class ClientSession implements Session {
         this.#calls.open(token, 'other')
         return engine.backout(connection, request.unit, token)
       case 'subscribe':
-        return this.#answer(token, engine.subscribe(connection, request.request), subscribed => ({ kind: 'subscribed', ...subscribed }))
+        return this.#onSubscribe(token, connection, request.request)
       case 'unsubscribe':
-        return this.#answer(token, engine.unsubscribe(connection, request.name), done)
+        return this.#answer(token, engine.unsubscribe(connection, request.name), done, connection)
       case 'inquire':
         return this.#answer(token, engine.inquire(connection, request.handle), facts => ({ kind: 'facts', facts }))
       case 'lastSequence':
-        return this.#reply(token, { kind: 'sequence', sequence: engine.lastSequence(request.producer) })
+        return this.#answer(token, { ok: true, value: engine.lastSequence(request.producer) }, sequence => ({ kind: 'sequence', sequence }), connection)
       case 'command':
         if (!this.#opens(token)) return
         this.#calls.open(token, 'other')
@@ -294,6 +291,19 @@ export class ClientSession implements Session {
       case 'hello':
         return this.#fail('a second greeting')
     }
+  }
+
+  #onOpen(token: number, connection: ConnectionId, request: Extract<Request, { kind: 'open' }>): void {
+    const { target, options } = request
+    const opened = this.#context.engine.open(connection, target, options)
+    // Another name may mean a dynamic queue, which an answer promises.
+    const isOther = opened.ok && target.kind === 'queue' && opened.value.resolvedName !== target.name
+    this.#answer(token, opened, value => ({ kind: 'opened', ...value }), isOther ? connection : null)
+  }
+
+  #onSubscribe(token: number, connection: ConnectionId, request: Extract<Request, { kind: 'subscribe' }>['request']): void {
+    const subscribed = this.#context.engine.subscribe(connection, request)
+    this.#answer(token, subscribed, value => ({ kind: 'subscribed', ...value }), request.durableName === null ? null : connection)
   }
 
   /** True when a call of this token may be opened; otherwise it is answered. */
@@ -377,12 +387,17 @@ export class ClientSession implements Session {
     else this.#outgoing.sendBulk(token, first, message.body)
   }
 
-  #answer<T>(token: number, result: Result<T>, reply: (value: T) => Parameters<typeof encodeReply>[1]): void {
-    if (result.ok) this.#reply(token, reply(result.value))
-    else this.#refuseCall(token, result.reason, '')
+  /** `durably`: what was done is told only when the log says that it lasts. */
+  #answer<T>(token: number, result: Result<T>, reply: (value: T) => PlainReply, durably: ConnectionId | null = null): void {
+    if (!result.ok) return this.#refuseCall(token, result.reason, '')
+    if (durably === null) return this.#reply(token, reply(result.value))
+    if (!this.#opens(token)) return
+    this.#calls.open(token, 'other')
+    this.#lasting.set(token, reply(result.value))
+    this.#context.engine.sync(durably, token)
   }
 
-  #reply(token: number, reply: Exclude<Reply, { kind: 'message' | 'report' | 'part' }>): void {
+  #reply(token: number, reply: PlainReply): void {
     this.#outgoing.send(encodeReply(token, reply))
   }
 
@@ -390,31 +405,10 @@ export class ClientSession implements Session {
     this.#reply(token, { kind: 'done', completion: 2, reason, text })
   }
 
-  // --- Heartbeats -------------------------------------------------------------------------------------------------------
-
-  #beat(now: Instant): void {
-    if (this.#heartbeatMs === 0) return
-    if (elapsed(this.#saidAt, now) < this.#heartbeatMs) return
-    this.#saidAt = now
-    // When the peer does not read, what waits to be read is word enough.
-    if (this.#outgoing.isWritable) this.#reply(0, { kind: 'heartbeat' })
-  }
-
-  #isSilent(now: Instant): boolean {
-    // While we do not read, we hear nothing; the socket's owner cuts those who take nothing either.
-    if (this.#heartbeatMs === 0 || this.#isPaused || elapsed(this.#heardAt, now) < this.#heartbeatMs * 2) return false
-    this.#suspectAt ??= now
-    return elapsed(this.#suspectAt, now) >= graceMs
-  }
-
   #arm(now: Instant): void {
     if (this.#state.kind === 'ended') return
-    if (this.#state.kind !== 'open') return this.#context.wakeAt(after(this.#begunAt, loginMs))
-    if (this.#heartbeatMs === 0) return this.#context.wakeAt(this.#calls.isAhead ? now : null)
-    const beatAt = after(this.#saidAt, millis(this.#heartbeatMs))
-    const silentAt = this.#suspectAt === null ? after(this.#heardAt, millis(this.#heartbeatMs * 2)) : after(this.#suspectAt, graceMs)
-    const at = Math.min(beatAt, silentAt) as Instant
-    this.#context.wakeAt(this.#calls.isAhead || at < now ? after(now, millis(1)) : at)
+    if (this.#liveness === null) this.#context.wakeAt(after(this.#begunAt, loginMs))
+    else this.#context.wakeAt(this.#calls.isAhead ? after(now, millis(1)) : this.#liveness.nextAt(now))
   }
 
   // --- Ends -------------------------------------------------------------------------------------------------------------
@@ -447,9 +441,3 @@ export class ClientSession implements Session {
 }
 
 const done = (): { kind: 'done'; completion: 0; reason: Reason; text: string } => ({ kind: 'done', completion: 0, reason: reasons.none, text: '' })
-
-/** The smaller of what both want; 0 stands for "no wish". */
-function agreedHeartbeat(asked: number, channel: number): number {
-  const wishes = [asked, channel].filter(wish => wish > 0)
-  return wishes.length === 0 ? heartbeatMsMax : Math.max(heartbeatMsMin, Math.min(heartbeatMsMax, ...wishes))
-}
