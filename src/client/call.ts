@@ -9,7 +9,8 @@ import type { WireCall } from './wire.js'
 /**
  * What becomes of a call that was sent when the connection breaks, and comes back: `again` it is sent again, which does
  * no harm; `unit` it was part of a unit of work, which is backed out (2003); `interrupted` nobody knows whether it took
- * place (2549); `commit` the queue manager is asked.
+ * place (2549); `commit` it is made again before
+ * anything else, under its origin, and the queue manager says what became of it.
  */
 export type Fate = 'again' | 'unit' | 'interrupted' | 'commit'
 
@@ -24,11 +25,8 @@ export interface CallPlan<T> {
   readonly body?: Buffer
   /** Throws MqError when the answer is a refusal. */
   read(reply: Reply, body: Buffer): T
-  /**
-   * Of a commit: how its fate is asked for after a break. `sentTo` is the run of the queue manager that got
-   * the commit; '' when it does not tell.
-   */
-  readonly repeat?: { encode(token: number): Buffer; read(reply: Reply, sentTo: string): T }
+  /** Of a commit: how it is made again after a break. */
+  readonly repeat?: (token: number) => Buffer
   readonly signal?: AbortSignal
   /** A get: aborting ends its wait, and a message that came first is still delivered. */
   readonly isCancellable?: boolean
@@ -57,9 +55,6 @@ export class Call<T> implements WireCall {
   isOver = false
   /** Its wait was ended by us, to make it again on another connection. */
   isMoving = false
-  /** The run of the queue manager it was sent to. */
-  instance = ''
-  #isRepeated = false
   readonly #owner: CallOwner
   #resolve!: (value: T) => void
   #reject!: (error: Error) => void
@@ -74,16 +69,11 @@ export class Call<T> implements WireCall {
     plan.signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
 
-  /** From now on answers are those to `plan.repeat`. */
-  repeat(): void {
-    this.#isRepeated = true
-  }
-
   onReply(reply: Reply, body: Buffer): void {
     if (this.#owner.postpones(this as AnyCall, reply)) return
     let value: T
     try {
-      value = this.#isRepeated && this.plan.repeat !== undefined ? this.plan.repeat.read(reply, this.instance) : this.plan.read(reply, body)
+      value = this.plan.read(reply, body)
     } catch (error) {
       return this.fail(error instanceof Error ? error : new Error(String(error)))
     }

@@ -175,7 +175,6 @@ export class Line implements CallOwner {
     const refused = refusalBeforeSending(call, this.generation)
     if (refused !== null) return call.fail(refused)
     try {
-      call.instance = wire.welcome.instance
       call.token = plan.body === undefined ? wire.call(call, plan.encode) : wire.put(call, plan.encode, plan.body)
     } catch (error) {
       call.fail(error instanceof Error ? error : new Error(String(error)))
@@ -271,8 +270,7 @@ export class Line implements CallOwner {
     this.#doubtful = []
     // A call that is answered is over; one that is not comes back by the break.
     for (const call of doubtful) {
-      call.repeat()
-      call.token = wire.call(call, call.plan.repeat?.encode ?? call.plan.encode)
+      call.token = wire.call(call, call.plan.repeat ?? call.plan.encode)
     }
     await Promise.all(questions)
     return !wire.isBroken
@@ -307,6 +305,10 @@ export class Line implements CallOwner {
     const waiting = this.#waiting
     this.#waiting = []
     for (const call of waiting) call.fail(new MqError(reasons.reconnectTimedOut))
+    this.#failDoubtful()
+  }
+
+  #failDoubtful(): void {
     const doubtful = this.#doubtful
     this.#doubtful = []
     for (const call of doubtful) call.fail(new MqError(reasons.callInterrupted, 'the connection broke before the commit was answered, and none could be had since'))
@@ -372,9 +374,9 @@ export class Line implements CallOwner {
     const reason = error ?? new MqError(reasons.connectionHandleError, 'the connection is closed')
     this.#stop.abort(reason)
     this.#wire?.break(reason)
-    for (const call of [...this.#waiting, ...this.#doubtful]) call.fail(reason)
+    for (const call of this.#waiting) call.fail(reason)
     this.#waiting = []
-    this.#doubtful = []
+    this.#failDoubtful()
     this.#options.onNotice({ kind: 'closed', error })
   }
 }

@@ -8,13 +8,16 @@ import { Lanes, originOf } from './lanes.js'
 import type { Line } from './line.js'
 import { MqError, reasons, supervise } from './mq-error.js'
 
+/** No unit has this number. */
+const noUnit = 0 as UnitId
+
 /**
  * A unit of work of one connection. It ends with the first of `commit`, `backout`, or a break of the connection, which
  * backs it out; then every call in it, and its commit, fails with 2003.
  *
- * A commit that was sent when the connection broke is asked for on the next one: it resolves when it took place, rejects
- * with 2003 when it certainly did not, and with 2549 when the queue manager that got it still runs, has not recorded it, and
- * might yet do so.
+ * A commit that was sent when the connection broke is made again on the next one, where the queue manager recognises it: it
+ * resolves when it took place, and rejects with 2003 when it did not and will not. Only when no connection can be had it
+ * rejects with 2549: its fate is unknown.
  */
 export class Unit {
   readonly #line: Line
@@ -83,18 +86,8 @@ export class Unit {
       ...(lane === null
         ? {}
         : {
-            repeat: {
-              encode: (token: number) => encodeRequest(token, { kind: 'lastSequence', producer: lane.producer }),
-              read: (reply: Reply, sentTo: string) => {
-                if (reply.kind !== 'sequence') throw refusal(reply)
-                if (reply.sequence >= (origin?.sequence ?? 0)) return
-                const now = line.welcome.instance
-                if (sentTo !== '' && now !== '' && sentTo !== now) {
-                  throw new MqError(reasons.backedOut, 'the queue manager ended before the commit; the unit of work is backed out')
-                }
-                throw new MqError(reasons.callInterrupted, 'the connection broke before the commit was answered; the queue manager has not recorded it, but may yet')
-              }
-            },
+            // The unit is the old connection's; the origin alone says which commit is meant.
+            repeat: token => encodeRequest(token, { kind: 'commit', unit: noUnit, origin }),
             onOver: () => this.#lanes.give(lane)
           }),
       ...(options.signal === undefined ? {} : { signal: options.signal })
