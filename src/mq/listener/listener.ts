@@ -168,8 +168,7 @@ export class Listener {
     const meant = [...this.#peers].filter(isMeant)
     this.#options.dispatcher.enter(() => {
       for (const peer of meant) {
-        if (peer.connection !== null) peer.connection.session?.onEnd(reason, how)
-        else if (how === 'now') peer.socket.end()
+        peer.connection?.session?.onEnd(reason, how)
       }
     })
     return meant.length

@@ -58,6 +58,7 @@ export class RestServer {
   readonly #server: http.Server
   readonly #peers = new WeakMap<net.Socket, Peer>()
   readonly #calls = new Set<EngineCall>()
+  #isEnding = false
   /** Token cookie → user and end of validity by the monotonic clock; oldest first. */
   readonly #logins = new Map<string, { readonly user: string; readonly until: number }>()
 
@@ -82,8 +83,10 @@ export class RestServer {
     socket.resume()
   }
 
-  /** Ends every call that waits; new ones are refused by the engine. */
+  /** Ends every call that waits; new ones are refused by the engine, and every connection is closed with its answer. */
   end(reason: Reason): void {
+    this.#isEnding = true
+    this.#server.closeIdleConnections()
     for (const call of this.#calls) call.onEnd(reason, 'now')
   }
 
@@ -271,6 +274,7 @@ export class RestServer {
   }
 
   #fail(response: http.ServerResponse, status: number, message: string, reason: Reason | null): void {
+    if (this.#isEnding) response.shouldKeepAlive = false
     if (response.headersSent) {
       response.destroy()
       return
