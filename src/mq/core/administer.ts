@@ -8,20 +8,25 @@ import type { CatalogEntry } from './objects/catalog.js'
 import type { Queue } from './queue.js'
 import { addQueue, deleteQueue } from './queues.js'
 import { reasons, type Reason } from './reason.js'
-import { refused } from './results.js'
+import { ok, refused } from './results.js'
+import { removeRetained } from './retained-publications.js'
+import { applySubscription, endSubscription, managedDurable, prepareSubscription } from './subscriptions.js'
 import { refuseWait, refuseWaits } from './waiters.js'
 
 const done = (state: CoreState): AdminOutcome => ({ ok: true, end: state.lastEnd })
 const existing = (state: CoreState, type: ObjectType, name: string): CatalogEntry | null =>
   isQueueType(type) ? state.catalog.findQueue(name) : state.catalog.find(type, name)
 
-export function define(state: CoreState, definition: ObjectDefinition, isForced: boolean): AdminOutcome {
-  const { type, name } = definition
+export function define(state: CoreState, given: ObjectDefinition, isForced: boolean): AdminOutcome {
+  const { type, name } = given
   const known = existing(state, type, name)
   if (known !== null && known.definition.type !== type) return refused(reasons.objectAlreadyExists)
   const queue = type === 'QLOCAL' ? state.queuesByName.get(name) : undefined
-  const refusal = refusalOfChange(known, queue, definition, isForced)
+  const refusal = refusalOfChange(known, queue, given, isForced)
   if (refusal !== reasons.none) return refused(refusal)
+  const prepared = type === 'SUB' ? prepareSubscription(state, given) : ok(given)
+  if (!prepared.ok) return prepared
+  const definition = prepared.value
   const number = known?.number ?? (isQueueType(type) ? state.nextQueueNumber++ : 0)
   if (queue?.isTemporary !== true) {
     const appended = state.journal.append({ kind: 'define', number, definition })
@@ -35,6 +40,8 @@ export function define(state: CoreState, definition: ObjectDefinition, isForced:
     queue.redefine(definition)
     if (queue.isGetInhibited) refuseWaits(state, queue, reasons.getInhibited)
   }
+  if (type === 'TOPIC') state.topicObjects = null
+  if (type === 'SUB') applySubscription(state, definition)
   if (type === 'QALIAS' && known !== null && before !== null) onAliasChanged(state, known, before)
   return done(state)
 }
@@ -73,15 +80,36 @@ export function removeObject(state: CoreState, type: ObjectType, name: string, p
   if (known.opened > 0) return refused(reasons.objectInUse)
   const queue = type === 'QLOCAL' ? state.queuesByName.get(name) : undefined
   if (queue !== undefined) {
-    if (queue.handles.size > 0) return refused(reasons.objectInUse)
+    if (queue.handles.size > 0 || isSubscribed(state, queue)) return refused(reasons.objectInUse)
     if (queue.uncommitted > 0 || (queue.depth > 0 && !purge)) return refused(reasons.queueNotEmpty)
     const reason = deleteQueue(state, queue)
     return reason === reasons.none ? done(state) : refused(reason)
   }
+  const subscription = type === 'SUB' ? state.subscriptions.byName.get(name) : undefined
+  if (subscription !== undefined && subscription.handle !== null) return refused(reasons.objectInUse)
   const appended = state.journal.append({ kind: 'delete', number: known.number, type, name })
   if (!appended.ok) return refused(reasons.resourceProblem)
   state.lastEnd = appended.end
   state.catalog.remove(known.definition)
+  if (type === 'TOPIC') state.topicObjects = null
+  if (subscription !== undefined) endSubscription(state, subscription)
+  return done(state)
+}
+
+/** A queue that we made for a subscription goes with it, not before. */
+function isSubscribed(state: CoreState, queue: Queue): boolean {
+  if (!queue.name.startsWith(managedDurable)) return false
+  for (const { queue: name } of state.subscriptions.byName.values()) if (name === queue.name) return true
+  return false
+}
+
+/** Forgets the retained publication of a topic; done when there is none. */
+export function clearRetained(state: CoreState, topic: string): AdminOutcome {
+  const publication = state.retained.get(topic)
+  if (publication !== null) {
+    removeRetained(state, publication)
+    state.retained.delete(topic)
+  }
   return done(state)
 }
 

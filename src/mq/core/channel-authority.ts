@@ -75,7 +75,7 @@ const refused = (reason: Reason, rule: string, message: 'AMQ9776' | 'AMQ9777' | 
 export function decideChannel(request: ChannelRequest, policy: ChannelPolicy): ChannelDecision {
   const warnings: string[] = []
   const records = policy.isChlauthEnabled ? policy.records : []
-  const blocked = records.find(record => typeOf(record) === 'BLOCKADDR' && listOf(record, 'ADDRLIST').some(pattern => matchesAddress(pattern, request.address)))
+  const blocked = blockedAddress(records, request.address)
   if (blocked !== undefined) {
     if (!warns(blocked)) return refused(reasons.notAuthorized, describe(blocked), 'AMQ9777')
     warnings.push(describe(blocked))
@@ -100,6 +100,14 @@ export function decideChannel(request: ChannelRequest, policy: ChannelPolicy): C
   }
   return { allowed: true, user, rule: rule === null ? 'no record applies' : describe(rule), warnings }
 }
+
+/** The record that would decide for such a client, for DISPLAY CHLAUTH MATCH(RUNCHECK); null when none would. */
+export function ruleInForce(records: readonly ObjectDefinition[], request: ChannelRequest): ObjectDefinition | null {
+  return blockedAddress(records, request.address) ?? mappingRule(records, request)
+}
+
+const blockedAddress = (records: readonly ObjectDefinition[], address: string): ObjectDefinition | undefined =>
+  records.find(record => typeOf(record) === 'BLOCKADDR' && listOf(record, 'ADDRLIST').some(pattern => matchesAddress(pattern, address)))
 
 function refusalOfChannel(request: ChannelRequest, policy: ChannelPolicy): ChannelDecision | null {
   if (request.channel === '') return null

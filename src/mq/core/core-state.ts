@@ -8,6 +8,7 @@ import { Catalog } from './objects/catalog.js'
 import type { Answer, ConnectionEvent, ConnectionId, MqClock, OutboxEntry, Token } from './engine.js'
 import type { ObjectDefinition, ObjectType } from './definition.js'
 import type { Connection } from './connection.js'
+import type { ExpiryScan } from './expiry.js'
 import type { GetCall } from './get-call.js'
 import type { Journal, LogRecord, Lsn, Place, Restored, Spool } from './journal.js'
 import { invariant } from '../../base/invariant.js'
@@ -18,6 +19,9 @@ import { PendingWork, type Pending } from './pending.js'
 import { Producers } from './producers.js'
 import { PutDates } from './put-date.js'
 import type { Queue } from './queue.js'
+import type { Retained } from './retained-publications.js'
+import { Subscriptions } from './subscriptions.js'
+import { TopicMap } from './topic-tree.js'
 import type { Unit } from './unit-of-work.js'
 import { WaitHeap } from './wait-heap.js'
 
@@ -64,6 +68,10 @@ export class CoreState {
   readonly scanning = new Set<GetCall>()
   /** Units of work with records in the log, oldest first. */
   readonly logged = new Set<Unit>()
+  readonly subscriptions = new Subscriptions()
+  readonly retained = new TopicMap<Retained>()
+  /** Topic objects by topic string; null when one of them changed. */
+  topicObjects: Map<string, ObjectDefinition> | null = null
   /** Handles open for publishing, by topic string. */
   readonly publishers = new Map<string, number>()
 
@@ -82,6 +90,10 @@ export class CoreState {
   expiryScanAt = Infinity
   /** No scan begins before, so that scans of deep queues do not follow one another. */
   expiryRestsUntil = 0
+  /** A scan that rests between two slices. */
+  expiryScan: ExpiryScan | null = null
+  /** Slots read since the last rest. */
+  expiryRead = 0
   /** End of the record appended last. */
   lastEnd: Lsn
 

@@ -201,13 +201,13 @@ export function deliver(state: CoreState, queue: Queue, call: GetCall, slot: num
     state.answer(connection.id, token, answer)
   } else if (call.unit !== null) {
     lockInUnit(state, queue, slot, call.unit)
-    if (wantsDeliveryReport(head)) reportDelivery(state, queue, head, stored.body, call.unit)
+    if (wantsDeliveryReport(head)) reportDelivery(state, head, stored.body, call.unit)
     state.answer(connection.id, token, answer)
   } else if (wantsDeliveryReport(head)) {
     // The report and the removal are true together.
     const unit = ownUnit(state)
     lockInUnit(state, queue, slot, unit)
-    reportDelivery(state, queue, head, stored.body, unit)
+    reportDelivery(state, head, stored.body, unit)
     commitUnit(state, unit, null, connection.id, token, answer)
   } else remove(state, queue, slot, connection.id, token, answer)
 }

@@ -47,6 +47,9 @@ export type PropertyValue = string | number | bigint | boolean | Buffer | null
 /** Names are dot hierarchies, at most 4095 bytes; the order is kept. */
 export type Properties = ReadonlyMap<string, PropertyValue>
 
+/** Properties that a publication has when it reaches a subscriber: its full topic string, and true when it was retained. */
+export const publicationProperties = { topic: 'mqps.Top', isRetained: 'mqps.Ret' } as const
+
 export const messageIdBytes = 24
 export const accountingTokenBytes = 32
 export const noProperties: Properties = new Map()

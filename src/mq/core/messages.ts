@@ -86,8 +86,8 @@ function logged(state: CoreState, unit: Unit, lsn: Unit['firstLsn']): void {
 
 /** Sees to it that the scan for expired messages comes soon after this wall-clock time. */
 export function scanForExpiryAt(state: CoreState, wallMs: number): void {
-  const at = state.clock.now() + Math.max(0, wallMs - state.clock.wallMs())
-  if (at < state.expiryScanAt) state.expiryScanAt = Math.max(at, state.expiryRestsUntil)
+  const at = Math.max(state.expiryRestsUntil, state.clock.now() + Math.max(0, wallMs - state.clock.wallMs()))
+  if (at < state.expiryScanAt) state.expiryScanAt = at
 }
 
 /** The message may be had: a waiting get takes it, or it waits on the queue. */

@@ -19,7 +19,7 @@ import { reportArrival } from './reports.js'
 import { report } from './report-options.js'
 import { putRefused } from './results.js'
 import type { Unit } from './unit-of-work.js'
-import { commitUnit, ownUnit, undoUnit } from './units.js'
+import { commitUnit, ownUnit, spoilUnit, undoUnit } from './units.js'
 
 export function put(state: CoreState, connectionId: ConnectionId, handleId: HandleId, request: PutRequest, token: Token): void {
   const connection = state.connections.get(connectionId)
@@ -119,14 +119,14 @@ function putOnQueue(
     const own = ownUnit(state)
     const slot = store(state, queue, message, own, null)
     if (slot < 0) return -slot
-    reportArrival(state, queue, message, own)
+    reportArrival(state, message, own)
     commitUnit(state, own, origin, connection.id, token, answer)
     return reasons.none
   }
   const slot = store(state, queue, message, unit, unit === null ? origin : null)
   if (slot < 0) return -slot
   if (unit !== null) {
-    if ((message.descriptor.report & report.arrival) !== 0) reportArrival(state, queue, message, unit)
+    if ((message.descriptor.report & report.arrival) !== 0) reportArrival(state, message, unit)
     state.answer(connection.id, token, answer)
     return reasons.none
   }
@@ -152,9 +152,11 @@ function putOnTopic(
   answer: PutAnswer
 ): Reason {
   const into = unit ?? ownUnit(state)
+  const before = into.operations
   const reason = publish(state, handle.topic ?? '', message, into, request.retain === true)
   if (reason !== reasons.none) {
     if (unit === null) undoUnit(state, into)
+    else if (unit.operations > before) spoilUnit(state, unit)
     return reason
   }
   if (unit === null) commitUnit(state, into, request.origin ?? null, connection.id, token, answer)

@@ -9,7 +9,7 @@
 
 import type { HaError } from '../../base/errors.js'
 import { instant, type Instant } from '../../base/units.js'
-import { clearQueue, define, removeObject } from './administer.js'
+import { clearQueue, clearRetained, define, removeObject } from './administer.js'
 import type { AdminOutcome, Administration, ConnectionStatus, HandleStatus, QueueStatus, SubscriptionStatus, TopicStatus } from './administration.js'
 import { connect, disconnect, endConnection, endQueueManager } from './connections.js'
 import { CoreState, type QueueManagerOptions } from './core-state.js'
@@ -48,7 +48,7 @@ import { reasons } from './reason.js'
 import { restore } from './restore.js'
 import { done, ok, refused } from './results.js'
 import { settle, type SettleVerdict } from './settle.js'
-import { connectionStatus, handlesOf, queueStatus } from './status.js'
+import { connectionStatus, handlesOf, queueStatus, subscriptionStatus, topicStatus } from './status.js'
 import { subscribe, unsubscribe } from './subscribe.js'
 import { nextDeadline, onTick } from './tick.js'
 import { backout, begin, commit } from './unit-calls.js'
@@ -240,8 +240,7 @@ export class QueueManager implements Engine, EngineOwner, JournalEvents, Adminis
   }
 
   clearRetained(topic: string): AdminOutcome {
-    void topic
-    return refused(reasons.functionNotSupported)
+    return clearRetained(this.#state, topic)
   }
 
   queueStatus(name: string): QueueStatus | null {
@@ -266,10 +265,10 @@ export class QueueManager implements Engine, EngineOwner, JournalEvents, Adminis
   }
 
   subscriptions(): readonly SubscriptionStatus[] {
-    return []
+    return subscriptionStatus(this.#state)
   }
 
   topics(): readonly TopicStatus[] {
-    return []
+    return topicStatus(this.#state)
   }
 }

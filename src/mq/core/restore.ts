@@ -5,6 +5,8 @@ import type { CoreState } from './core-state.js'
 import type { Restored } from './journal.js'
 import { scanForExpiryAt } from './messages.js'
 import { flags, standings } from './message-table.js'
+import { restoreRetained } from './retained-publications.js'
+import { restoreSubscriptions } from './subscriptions.js'
 import { addQueue } from './queues.js'
 
 /** Throws HaError HA_MQ_DAMAGED when a message belongs to no queue. */
@@ -29,5 +31,7 @@ export function restore(state: CoreState, restored: Restored): void {
     queue.append(slot)
     if (entry.expiresAt !== 0) scanForExpiryAt(state, entry.expiresAt)
   })
+  restoreSubscriptions(state)
+  restoreRetained(state)
   for (const origin of restored.producers) state.producers.stored(origin)
 }

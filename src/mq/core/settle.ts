@@ -69,7 +69,7 @@ function accept(state: CoreState, delivery: Delivery, unit: Unit | null): boolea
   if (stored !== null && head !== null && wantsDeliveryReport(head)) {
     const into = unit ?? ownUnit(state)
     noteGet(state, slot, into)
-    reportDelivery(state, queue, head, stored.body, into)
+    reportDelivery(state, head, stored.body, into)
     if (unit === null) commitUnit(state, into, null, null, 0, null)
     return unit === null && into.number !== 0
   }

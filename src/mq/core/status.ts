@@ -1,11 +1,13 @@
 /** What MQSC displays of a running queue manager. Source: reference section 11.1. */
 
-import type { ConnectionStatus, HandleStatus, QueueStatus } from './administration.js'
+import type { ConnectionStatus, HandleStatus, QueueStatus, SubscriptionStatus, TopicStatus } from './administration.js'
 import type { Connection, Handle } from './connection.js'
 import type { CoreState } from './core-state.js'
+import { textOf } from './definition.js'
 import { headNow, readMessage } from './messages.js'
 import { none } from './message-table.js'
 import { putMs } from './put-date.js'
+import { isThere } from './retained-publications.js'
 import type { Queue } from './queue.js'
 
 export function queueStatus(state: CoreState, name: string): QueueStatus | null {
@@ -71,4 +73,23 @@ export function connectionStatus(connection: Connection): ConnectionStatus {
     puts: connection.puts,
     gets: connection.gets
   }
+}
+
+export const subscriptionStatus = (state: CoreState): readonly SubscriptionStatus[] =>
+  [...state.subscriptions.byName.values()].map(({ name, topic, queue, isDurable, messages }) => ({ name, topic, destination: queue, isDurable, messages }))
+
+/** Topics that somebody publishes to, subscribes to, keeps a publication of, or has defined an object for. */
+export function topicStatus(state: CoreState): readonly TopicStatus[] {
+  const subscribers = new Map<string, number>()
+  for (const { topic } of state.subscriptions.byName.values()) subscribers.set(topic, (subscribers.get(topic) ?? 0) + 1)
+  const retained = new Set(state.retained.match('#').filter(publication => isThere(state, publication)).map(publication => publication.topic))
+  const objects = state.catalog.list('TOPIC').map(definition => textOf(definition, 'TOPICSTR'))
+  const topics = new Set([...objects, ...state.publishers.keys(), ...subscribers.keys(), ...retained])
+  topics.delete('')
+  return [...topics].sort().map(topic => ({
+    topic,
+    publishers: state.publishers.get(topic) ?? 0,
+    subscribers: subscribers.get(topic) ?? 0,
+    isRetained: retained.has(topic)
+  }))
 }

@@ -8,7 +8,7 @@
 import type { Connection } from './connection.js'
 import type { UnitId } from './engine.js'
 import type { Lsn } from './journal.js'
-import type { Publication } from './retained.js'
+import type { Retained } from './retained-publications.js'
 
 export class Unit {
   readonly id: UnitId
@@ -24,7 +24,7 @@ export class Unit {
   readonly gets: number[] = []
   readonly getOrders: number[] = []
   /** Retained publications that take effect at the commit. */
-  readonly publications: Publication[] = []
+  readonly publications: Retained[] = []
   /** `undone`: backed out because the log needed the space; its owner has not heard of it yet. */
   standing: 'open' | 'undone' | 'ended' = 'open'
 

@@ -12,7 +12,7 @@ import type { CoreState } from './core-state.js'
 import type { Answer, ConnectionId, Token, UnitId } from './engine.js'
 import type { Origin, UnitNumber } from './journal.js'
 import { giveBack, makeVisible, takeAway } from './messages.js'
-import { keepPublications } from './publications.js'
+import { retain } from './retained-publications.js'
 import { Unit } from './unit-of-work.js'
 
 /** A unit of ours, which its maker commits before the call ends. */
@@ -53,7 +53,7 @@ export function applyCommit(state: CoreState, unit: Unit): void {
     queue.uncommitted--
     makeVisible(state, queue, slot)
   }
-  if (unit.publications.length > 0) keepPublications(state, unit.publications)
+  for (const publication of unit.publications) retain(state, publication)
 }
 
 /** Drops puts, gives gets back to their places, one backout richer. */
@@ -87,8 +87,7 @@ function undoWork(state: CoreState, unit: Unit): void {
 export function undoNumbered(state: CoreState, number: UnitNumber): boolean {
   for (const unit of state.logged) {
     if (unit.number !== number) continue
-    undoWork(state, unit)
-    unit.standing = 'undone'
+    spoilUnit(state, unit)
     return true
   }
   return false
@@ -97,11 +96,16 @@ export function undoNumbered(state: CoreState, number: UnitNumber): boolean {
 /** The oldest unit that pins the log is backed out; its owner hears 2003 at its next call. False when there is none. */
 export function undoOldest(state: CoreState): boolean {
   for (const unit of state.logged) {
-    undoWork(state, unit)
-    unit.standing = 'undone'
+    spoilUnit(state, unit)
     return true
   }
   return false
+}
+
+/** Backs a unit out without its owner's asking; it stays with the connection until the owner hears 2003. */
+export function spoilUnit(state: CoreState, unit: Unit): void {
+  undoWork(state, unit)
+  unit.standing = 'undone'
 }
 
 export function beginUnit(state: CoreState, connection: Connection): Unit {
