@@ -287,6 +287,7 @@ class Core implements Daemon {
     const now = this.#options.clock.monotonic()
     // Every datagram comes once on each link; its twin need not be verified and read again.
     if (this.#twin !== null && Buffer.compare(payload, this.#twin.payload) === 0) return post({ kind: 'heard', now, link, heard: this.#twin.heard })
+    if (this.#effects.isOwnEcho(payload)) return
     const decoded = decodeDatagram(payload, this.#keys)
     if (!decoded.ok) return post({ kind: 'refused', now, reason: decoded.reason, from })
     const heard = readHeard(decoded.message)

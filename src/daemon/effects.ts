@@ -62,6 +62,11 @@ export class Effects {
     this.#replies.set(id, reply)
   }
 
+  /** Our own broadcast has come back to us. */
+  isOwnEcho(payload: Uint8Array): boolean {
+    return this.#history.isNewest(payload)
+  }
+
   perform(effect: ClusterEffect): void {
     const { configuration, logger, memory, sender } = this.#context
     switch (effect.kind) {

@@ -219,14 +219,19 @@ export class UdpMedium implements Medium {
   }
 
   #onDatagram(payload: Uint8Array, from: { readonly address: string; readonly port: number }): void {
-    const isNear = this.#local !== null && isInSubnet(this.#local, from.address)
-    if (!isNear && this.#siblingAddresses.some(sibling => isInSubnet(sibling, from.address))) {
+    if (this.#siblingAddresses.length > 0 && this.#isStray(from.address)) {
       // A multicast socket hears the group on every interface that joined it. Taking it here would show a dead link alive.
       this.counters.strayed += 1
       return
     }
     this.counters.received += 1
     this.#handlers?.onDatagram(payload, from)
+  }
+
+  /** Sent on another interface of the same multicast group. */
+  #isStray(address: string): boolean {
+    const isNear = this.#local !== null && isInSubnet(this.#local, address)
+    return !isNear && this.#siblingAddresses.some(sibling => isInSubnet(sibling, address))
   }
 
   #report(): void {

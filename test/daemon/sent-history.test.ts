@@ -36,3 +36,15 @@ t.test('sent history: numbers that others used -> are not found, and the rest st
   t.equal(history.find(299), undefined)
   t.strictSame(history.find(10), payload(10))
 })
+
+t.test('history: the newest payload comes back -> known as our own; older ones and altered ones are not', async t => {
+  const history = new SentHistory()
+  t.notOk(history.isNewest(Buffer.from('one')), 'nothing was sent yet')
+  history.add(1, Buffer.from('one'))
+  t.ok(history.isNewest(Buffer.from('one')))
+  history.add(2, Buffer.from('two'))
+  t.ok(history.isNewest(Buffer.from('two')))
+  t.notOk(history.isNewest(Buffer.from('one')))
+  t.notOk(history.isNewest(Buffer.from('twp')))
+  t.notOk(history.isNewest(Buffer.from('two ')))
+})
