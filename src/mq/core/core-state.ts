@@ -96,6 +96,9 @@ export class CoreState {
   expiryRead = 0
   /** End of the record appended last. */
   lastEnd: Lsn
+  /** When that record was a lazy one, its end again; and where the lazy records before it begin. */
+  #lazyEnd: Lsn | null = null
+  #lazyFrom: Lsn
 
   answers: OutboxEntry[] = []
   events: ConnectionEvent[] = []
@@ -110,7 +113,7 @@ export class CoreState {
     this.epoch = options.restored?.epoch ?? 1
     this.nextOrder = options.restored?.nextOrder ?? 1
     this.nextQueueNumber = options.restored?.nextQueueNumber ?? 1
-    this.lastEnd = options.journal.end
+    this.lastEnd = this.#lazyFrom = options.journal.end
     this.producers = new Producers(options.producersMax ?? 20_000)
     this.messageIds = new MessageIds(options.name, this.epoch)
   }
@@ -119,9 +122,14 @@ export class CoreState {
     this.answers.push({ connection, token, answer })
   }
 
-  /** Answers when the log is forced up to what was appended last. */
+  /**
+   * Answers when everything that anybody was promised is durable. Lazy records at the end of the log are not waited for:
+   * no force may come for a long time, and nothing is promised of them.
+   */
   answerWhenForced(connection: ConnectionId, token: Token, answer: Answer): void {
-    this.wait({ end: this.lastEnd, kind: 'answer', slot: 0, order: 0, unit: null, place: null, connection, token, answer })
+    const end = this.lastEnd === this.#lazyEnd ? this.#lazyFrom : this.lastEnd
+    if (end <= this.journal.forced) this.answer(connection, token, answer)
+    else this.wait({ end, kind: 'answer', slot: 0, order: 0, unit: null, place: null, connection, token, answer })
   }
 
   wait(entry: Pending): void {
@@ -132,6 +140,10 @@ export class CoreState {
   appendReserved(record: LogRecord, lazy = false): Lsn {
     const appended = this.journal.append(record, { lazy })
     invariant(appended.ok, `the log has room for a ${record.kind} record`)
+    if (lazy) {
+      if (this.lastEnd !== this.#lazyEnd) this.#lazyFrom = this.lastEnd
+      this.#lazyEnd = appended.end
+    }
     this.lastEnd = appended.end
     return appended.lsn
   }
