@@ -216,7 +216,7 @@ export class Line implements CallOwner {
     const broken = error.reason === reasons.connectionBroken ? error : new MqError(reasons.connectionBroken, error.message, { cause: error })
     if (!this.hasFailover || this.#state === 'closing') {
       for (const call of calls) call.fail(broken)
-      return this.#shut(broken)
+      return this.#shut(this.#state === 'closing' ? null : broken)
     }
     const again: AnyCall[] = []
     for (const call of calls) this.#afterBreak(call, again)

@@ -87,15 +87,17 @@ export class Wire<Call extends WireCall> {
 
   /** Sends a call and returns its token. */
   call(call: Call, encode: (token: number) => Buffer): number {
-    const token = this.#newToken(call)
+    const token = this.#newToken()
     this.#send(encode(token))
+    this.#calls.set(token, call)
     return token
   }
 
   /** As `call`, in order with other puts. `encode` makes the frame with the first part of `body`. */
   put(call: Call, encode: (token: number) => Buffer, body: Buffer): number {
-    const token = this.#newToken(call)
+    const token = this.#newToken()
     const first = encode(token)
+    this.#calls.set(token, call)
     if (body.length <= partBytesMax && this.#puts.length === 0) this.#send(first)
     else {
       this.#puts.push({ first, token, body, sent: 0 })
@@ -126,10 +128,10 @@ export class Wire<Call extends WireCall> {
 
   // --- Out --------------------------------------------------------------------------------------------------------------
 
-  #newToken(call: Call): number {
+  /** Not in use until its frame is made, since making one may fail. */
+  #newToken(): number {
     do this.#nextToken = this.#nextToken === 0xffffffff ? 1 : this.#nextToken + 1
     while (this.#calls.has(this.#nextToken))
-    this.#calls.set(this.#nextToken, call)
     return this.#nextToken
   }
 
