@@ -13,7 +13,7 @@ import { removeRetained } from './retained-publications.js'
 import { applySubscription, endSubscription, managedDurable, prepareSubscription } from './subscriptions.js'
 import { refuseWait, refuseWaits } from './waiters.js'
 
-const done = (state: CoreState): AdminOutcome => ({ ok: true, end: state.lastEnd })
+const done = (state: CoreState): AdminOutcome => ({ ok: true, end: state.firmEnd })
 const existing = (state: CoreState, type: ObjectType, name: string): CatalogEntry | null =>
   isQueueType(type) ? state.catalog.findQueue(name) : state.catalog.find(type, name)
 
@@ -28,11 +28,7 @@ export function define(state: CoreState, given: ObjectDefinition, isForced: bool
   if (!prepared.ok) return prepared
   const definition = prepared.value
   const number = known?.number ?? (isQueueType(type) ? state.nextQueueNumber++ : 0)
-  if (queue?.isTemporary !== true) {
-    const appended = state.journal.append({ kind: 'define', number, definition })
-    if (!appended.ok) return refused(reasons.resourceProblem)
-    state.lastEnd = appended.end
-  }
+  if (queue?.isTemporary !== true && !state.append({ kind: 'define', number, definition })) return refused(reasons.resourceProblem)
   const before = known?.definition ?? null
   if (type === 'QLOCAL' && queue === undefined) addQueue(state, definition, number, false)
   else state.catalog.set(definition, number)
@@ -87,9 +83,7 @@ export function removeObject(state: CoreState, type: ObjectType, name: string, p
   }
   const subscription = type === 'SUB' ? state.subscriptions.byName.get(name) : undefined
   if (subscription !== undefined && subscription.handle !== null) return refused(reasons.objectInUse)
-  const appended = state.journal.append({ kind: 'delete', number: known.number, type, name })
-  if (!appended.ok) return refused(reasons.resourceProblem)
-  state.lastEnd = appended.end
+  if (!state.append({ kind: 'delete', number: known.number, type, name })) return refused(reasons.resourceProblem)
   state.catalog.remove(known.definition)
   if (type === 'TOPIC') state.topicObjects = null
   if (subscription !== undefined) endSubscription(state, subscription)

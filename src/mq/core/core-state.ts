@@ -59,6 +59,8 @@ export class CoreState {
   readonly queuesByNumber = new Map<number, Queue>()
   readonly connections = new Map<ConnectionId, Connection>()
   readonly pending = new PendingWork()
+  /** Places that are free when the log is forced; apart, since nobody waits for them and lazy records may come before. */
+  readonly releases = new PendingWork()
   readonly producers: Producers
   readonly messageIds: MessageIds
   readonly putDates = new PutDates()
@@ -96,9 +98,8 @@ export class CoreState {
   expiryRead = 0
   /** End of the record appended last. */
   lastEnd: Lsn
-  /** When that record was a lazy one, its end again; and where the lazy records before it begin. */
-  #lazyEnd: Lsn | null = null
-  #lazyFrom: Lsn
+  /** End of the last record that asked for a force: nobody is promised anything of the lazy ones behind it. */
+  firmEnd: Lsn
 
   answers: OutboxEntry[] = []
   events: ConnectionEvent[] = []
@@ -113,7 +114,7 @@ export class CoreState {
     this.epoch = options.restored?.epoch ?? 1
     this.nextOrder = options.restored?.nextOrder ?? 1
     this.nextQueueNumber = options.restored?.nextQueueNumber ?? 1
-    this.lastEnd = this.#lazyFrom = options.journal.end
+    this.lastEnd = this.firmEnd = options.journal.end
     this.producers = new Producers(options.producersMax ?? 20_000)
     this.messageIds = new MessageIds(options.name, this.epoch)
   }
@@ -124,33 +125,36 @@ export class CoreState {
 
   /**
    * Answers when everything that anybody was promised is durable. Lazy records at the end of the log are not waited for:
-   * no force may come for a long time, and nothing is promised of them.
+   * no force may come for a long time.
    */
   answerWhenForced(connection: ConnectionId, token: Token, answer: Answer): void {
-    const end = this.lastEnd === this.#lazyEnd ? this.#lazyFrom : this.lastEnd
-    if (end <= this.journal.forced) this.answer(connection, token, answer)
-    else this.wait({ end, kind: 'answer', slot: 0, order: 0, unit: null, place: null, connection, token, answer })
+    if (this.firmEnd <= this.journal.forced && this.pending.length === 0) this.answer(connection, token, answer)
+    else this.wait({ end: this.firmEnd, kind: 'answer', slot: 0, order: 0, unit: null, place: null, connection, token, answer })
   }
 
   wait(entry: Pending): void {
     this.pending.push(entry)
   }
 
+  /** Appends a record that asks for a force; false when the log is full. */
+  append(record: LogRecord): boolean {
+    const appended = this.journal.append(record)
+    if (appended.ok) this.lastEnd = this.firmEnd = appended.end
+    return appended.ok
+  }
+
   /** Appends a record of a kind for which the log keeps space in reserve. */
   appendReserved(record: LogRecord, lazy = false): Lsn {
     const appended = this.journal.append(record, { lazy })
     invariant(appended.ok, `the log has room for a ${record.kind} record`)
-    if (lazy) {
-      if (this.lastEnd !== this.#lazyEnd) this.#lazyFrom = this.lastEnd
-      this.#lazyEnd = appended.end
-    }
     this.lastEnd = appended.end
+    if (!lazy) this.firmEnd = appended.end
     return appended.lsn
   }
 
-  /** Releases a place when everything appended until now is durable. */
+  /** Releases a place when everything appended until now is durable, lazy records too. */
   releaseWhenForced(place: Place): void {
-    this.wait({ end: this.lastEnd, kind: 'gone', slot: 0, order: 0, unit: null, place, connection: null, token: 0, answer: null })
+    this.releases.push({ end: this.lastEnd, kind: 'gone', slot: 0, order: 0, unit: null, place, connection: null, token: 0, answer: null })
   }
 
   queueOf(slot: number): Queue {

@@ -6,7 +6,10 @@ import { makeVisible } from './messages.js'
 import { applyCommit } from './units.js'
 
 export function onForced(state: CoreState): void {
-  const { table, pending, journal } = state
+  const { table, pending, releases, journal } = state
+  for (let entry = releases.take(journal.forced); entry !== null; entry = releases.take(journal.forced)) {
+    if (entry.place !== null) journal.release(entry.place)
+  }
   for (let entry = pending.take(journal.forced); entry !== null; entry = pending.take(journal.forced)) {
     switch (entry.kind) {
       case 'put':

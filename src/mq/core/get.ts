@@ -217,7 +217,7 @@ export function remove(state: CoreState, queue: Queue, slot: number, connection:
   const place = state.table.place(slot)
   if (state.table.isPersistent(slot)) {
     state.appendReserved({ kind: 'remove', place })
-    state.wait({ end: state.lastEnd, kind: 'gone', slot: 0, order: 0, unit: null, place, connection, token, answer })
+    state.wait({ end: state.firmEnd, kind: 'gone', slot: 0, order: 0, unit: null, place, connection, token, answer })
   } else {
     state.spool.release(place)
     state.answer(connection, token, answer)

@@ -7,13 +7,15 @@
 import type { CoreState } from './core-state.js'
 import { HaError } from '../../base/errors.js'
 import { decodeHead, type Head } from './head.js'
-import type { Origin, Place, StoredMessage } from './journal.js'
+import type { LogRecord, Origin, Place, StoredMessage } from './journal.js'
 import { flags, standings } from './message-table.js'
 import { mayReport, type Outgoing } from './outgoing.js'
 import type { Queue } from './queue.js'
 import { reasons, type Reason } from './reason.js'
 import type { Unit } from './unit-of-work.js'
 import { offer } from './waiters.js'
+
+const lazily = { lazy: true }
 
 /** 0, or why the queue does not take a message of this length. `isPersistent` as the message will be stored. */
 export function refusalByQueue(state: CoreState, queue: Queue, bodyBytes: number, isPersistent: boolean): Reason {
@@ -35,7 +37,7 @@ export function store(state: CoreState, queue: Queue, message: Outgoing, unit: U
   const list = queue.listOf(message.descriptor.priority)
   let place: Place | null
   if (message.isPersistent) {
-    const appended = state.journal.append({
+    const record: LogRecord = {
       kind: 'put',
       unit: unit === null ? 0 : numberOf(state, unit),
       entry: {
@@ -48,10 +50,13 @@ export function store(state: CoreState, queue: Queue, message: Outgoing, unit: U
       },
       message: { head: message.head, body: message.body },
       origin
-    })
+    }
+    // In a unit of work it is the commit that asks for a force.
+    const appended = unit === null ? state.journal.append(record) : state.journal.append(record, lazily)
     if (!appended.ok) return -reasons.resourceProblem
     place = appended.place
     state.lastEnd = appended.end
+    if (unit === null) state.firmEnd = appended.end
     if (unit !== null && unit.firstLsn === null) logged(state, unit, appended.lsn)
   } else {
     place = state.spool.add({ head: message.head, body: message.body })

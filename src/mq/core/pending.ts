@@ -34,12 +34,9 @@ export class PendingWork {
     return this.#entries.length - this.#first
   }
 
-  /** Nearly always the last in log order; one that does not wait for lazy records may be before some that do. */
+  /** `end` is never before that of the entry pushed last. */
   push(entry: Pending): void {
-    let at = this.#entries.length
-    while (at > this.#first && (this.#entries[at - 1] as Pending).end > entry.end) at--
-    if (at === this.#entries.length) this.#entries.push(entry)
-    else this.#entries.splice(at, 0, entry)
+    this.#entries.push(entry)
   }
 
   /** The next entry that is durable, taken out, or null. */

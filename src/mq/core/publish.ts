@@ -26,7 +26,7 @@ export function publish(state: CoreState, topic: string, message: Outgoing, unit
   if (subscriptions.length === 0 && !isRetained) return reasons.none
   const properties = new Map(message.properties).set(publicationProperties.topic, topic)
   const publication = outgoing(message.descriptor, properties, message.body, message.expiresAt)
-  const usesDeadLetters = topicAttribute(state, topic, 'USEDLQ') !== 'NO'
+  const usesDeadLetters = topicAttribute(state, topic, 'USEDLQ') !== 'NO' && state.queuesByName.has(state.catalog.limits.deadLetterQueue)
   const policy = topicAttribute(state, topic, message.isPersistent ? 'PMSGDLV' : 'NPMSGDLV') ?? (message.isPersistent ? 'ALLDUR' : 'ALLAVAIL')
   const mustReach = (subscription: Subscription): boolean => policy === 'ALL' || (policy === 'ALLDUR' && subscription.isDurable)
   // Asked before anything is stored: what is in a unit cannot be taken out of it again.

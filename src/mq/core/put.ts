@@ -133,7 +133,7 @@ function putOnQueue(
   if (origin !== null) state.producers.stored(origin)
   if (message.isPersistent) {
     const order = state.table.order(slot)
-    state.wait({ end: state.lastEnd, kind: 'put', slot, order, unit: null, place: null, connection: connection.id, token, answer })
+    state.wait({ end: state.firmEnd, kind: 'put', slot, order, unit: null, place: null, connection: connection.id, token, answer })
   } else {
     state.answer(connection.id, token, answer)
     makeVisible(state, queue, slot)

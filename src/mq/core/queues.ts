@@ -34,11 +34,7 @@ export function dropQueue(state: CoreState, queue: Queue): void {
 
 /** Deletes a temporary queue, or a logged one; 2102 when the log is full. Handles that are open find it gone. */
 export function deleteQueue(state: CoreState, queue: Queue): Reason {
-  if (!queue.isTemporary) {
-    const appended = state.journal.append({ kind: 'delete', number: queue.number, type: 'QLOCAL', name: queue.name })
-    if (!appended.ok) return reasons.resourceProblem
-    state.lastEnd = appended.end
-  }
+  if (!queue.isTemporary && !state.append({ kind: 'delete', number: queue.number, type: 'QLOCAL', name: queue.name })) return reasons.resourceProblem
   dropQueue(state, queue)
   return reasons.none
 }
@@ -55,10 +51,6 @@ export function addDynamicQueue(state: CoreState, model: ObjectDefinition, asked
     attributes: { ...state.defaultsFor('QLOCAL'), ...model.attributes, DEFTYPE: type }
   }
   const number = state.nextQueueNumber++
-  if (type === 'PERMDYN') {
-    const appended = state.journal.append({ kind: 'define', number, definition })
-    if (!appended.ok) return reasons.resourceProblem
-    state.lastEnd = appended.end
-  }
+  if (type === 'PERMDYN' && !state.append({ kind: 'define', number, definition })) return reasons.resourceProblem
   return addQueue(state, definition, number, type === 'TEMPDYN')
 }

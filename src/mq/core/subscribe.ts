@@ -71,9 +71,7 @@ function addDurable(state: CoreState, connection: Connection, name: string, topi
     }
   })
   if (!prepared.ok) return prepared
-  const appended = state.journal.append({ kind: 'define', number: 0, definition: prepared.value })
-  if (!appended.ok) return refused(reasons.resourceProblem)
-  state.lastEnd = appended.end
+  if (!state.append({ kind: 'define', number: 0, definition: prepared.value })) return refused(reasons.resourceProblem)
   state.catalog.set(prepared.value, 0)
   applySubscription(state, prepared.value)
   return ok(state.subscriptions.byName.get(name) as Subscription) // added just now: its topic was checked
@@ -121,9 +119,7 @@ export function unsubscribe(state: CoreState, id: ConnectionId, durableName: str
   const subscription = state.subscriptions.byName.get(durableName)
   if (subscription === undefined || !subscription.isDurable) return refused(reasons.noSubscription)
   if (subscription.handle !== null && subscription.handle.connection.id !== id) return refused(reasons.subscriptionInUse)
-  const appended = state.journal.append({ kind: 'delete', number: 0, type: 'SUB', name: durableName })
-  if (!appended.ok) return refused(reasons.resourceProblem)
-  state.lastEnd = appended.end
+  if (!state.append({ kind: 'delete', number: 0, type: 'SUB', name: durableName })) return refused(reasons.resourceProblem)
   const entry = state.catalog.find('SUB', durableName)
   if (entry !== null) state.catalog.remove(entry.definition)
   if (subscription.handle !== null) closeHandle(state, subscription.handle)

@@ -29,7 +29,7 @@ export function commitUnit(state: CoreState, unit: Unit, origin: Origin | null, 
   }
   state.appendReserved({ kind: 'commit', unit: unit.number, origin })
   state.logged.delete(unit)
-  state.wait({ end: state.lastEnd, kind: 'commit', slot: 0, order: 0, unit, place: null, connection, token, answer })
+  state.wait({ end: state.firmEnd, kind: 'commit', slot: 0, order: 0, unit, place: null, connection, token, answer })
 }
 
 /** The commit is durable: gets are gone, puts are seen. */
