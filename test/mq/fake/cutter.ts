@@ -21,6 +21,7 @@ export class Cutter {
   /** Connections cut by it. */
   cuts = 0
   target: number
+  #isFrozen = false
 
   private constructor(server: net.Server, target: number) {
     this.#server = server
@@ -50,6 +51,16 @@ export class Cutter {
     this.#cut = null
   }
 
+  /** The connections there are pass nothing any more, and nobody is told; new ones work after `thaw`. */
+  freeze(): void {
+    this.#isFrozen = true
+    for (const socket of this.#sockets) socket.pause()
+  }
+
+  thaw(): void {
+    this.#isFrozen = false
+  }
+
   get passed(): Readonly<Record<'up' | 'down', number>> {
     return this.#passed
   }
@@ -62,6 +73,7 @@ export class Cutter {
 
   #relay(client: net.Socket): void {
     this.connections++
+    if (this.#isFrozen) client.pause()
     const server = net.connect(this.target, '127.0.0.1')
     let isCut = false
     const end = (): void => {
