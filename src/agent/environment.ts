@@ -9,7 +9,7 @@
  * Source: reference on Linux-HA, 7.5; reference on resource agents, 1.2, 2, 3.2.
  */
 
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Millis } from '../base/units.js'
 import type { HaCf } from '../config/types.js'
 
@@ -26,6 +26,12 @@ export interface EnvironmentSource {
 /** The path a script can rely on; the administrator's own programs in /usr/local come first, as at a root shell. */
 const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
+/** Our own script for queue managers runs our own commands, which need the Node that runs us, wherever that is. */
+function pathWithNode(): string {
+  const directory = dirname(process.execPath)
+  return searchPath.split(':').includes(directory) ? searchPath : `${searchPath}:${directory}`
+}
+
 /** The variables that are the same for every operation; built once. */
 export function baseEnvironment(source: EnvironmentSource): Readonly<Record<string, string>> {
   const { haDir, cf } = source
@@ -40,7 +46,7 @@ export function baseEnvironment(source: EnvironmentSource): Readonly<Record<stri
   if (debugfile !== null) environment['HA_DEBUGLOG'] = debugfile
   return {
     ...environment,
-    PATH: searchPath,
+    PATH: pathWithNode(),
     LC_ALL: 'C',
     HOME: '/',
     HA_DIR: haDir,
