@@ -22,8 +22,8 @@ import path from 'node:path'
 import { execa } from 'execa'
 import { HaError } from '../../base/errors.js'
 
-/** `master` is the active instance's, `standby` that of one that waits. */
-export type LockFile = 'master' | 'standby'
+/** `master` is the active instance's, `standby` that of one that waits, `installation` that of who changes mqs.ini. */
+export type LockFile = 'master' | 'standby' | 'installation'
 
 export interface Holder {
   readonly host: string

@@ -1,0 +1,63 @@
+/**
+ * Small files that somebody reads while they change: readers see the old text or the new, never a part, and a crash
+ * leaves one of them. Written beside the target, forced, then renamed; then the directory is forced.
+ */
+
+import fs from 'node:fs'
+import path from 'node:path'
+
+/** Group `mqm` may read and change what belongs to the installation. */
+export const fileMode = 0o660
+export const directoryMode = 0o2770
+
+/** @throws the system's error */
+export function writeDurably(file: string, text: string | Buffer, mode: number = fileMode): void {
+  const directory = path.dirname(file)
+  const temporary = path.join(directory, `.${path.basename(file)}.${process.pid}.new`)
+  const descriptor = fs.openSync(temporary, 'w', mode)
+  try {
+    fs.writeFileSync(descriptor, text)
+    fs.fchmodSync(descriptor, mode)
+    fs.fsyncSync(descriptor)
+  } catch (error) {
+    fs.closeSync(descriptor)
+    fs.rmSync(temporary, { force: true })
+    throw error
+  }
+  fs.closeSync(descriptor)
+  fs.renameSync(temporary, file)
+  forceDirectory(directory)
+}
+
+/** The text of a file, or null when there is none. Other errors are thrown. */
+export function readIfThere(file: string): string | null {
+  try {
+    return fs.readFileSync(file, 'utf8')
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null
+    throw error
+  }
+}
+
+/** Makes a directory with its parents, for us and our group whatever the umask; durable when it returns. */
+export function makeDirectory(directory: string, mode: number = directoryMode): void {
+  const first = fs.mkdirSync(directory, { recursive: true, mode })
+  if (first === undefined) return
+  for (let made = directory; ; made = path.dirname(made)) {
+    fs.chmodSync(made, mode)
+    forceDirectory(path.dirname(made))
+    if (made === first || made === path.dirname(made)) return
+  }
+}
+
+export function forceDirectory(directory: string): void {
+  const descriptor = fs.openSync(directory, 'r')
+  try {
+    fs.fsyncSync(descriptor)
+  } finally {
+    fs.closeSync(descriptor)
+  }
+}
+
+/** The system's code of a failed operation, or null. */
+export const codeOf = (error: unknown): string | null => (error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null)
