@@ -44,8 +44,6 @@ const plans: readonly Plan[] = [
   model('DURABLE.MODEL.QUEUE', { DEFTYPE: 'PERMDYN', DEFSOPT: 'SHARED', SHARE: 'YES', MAXDEPTH: 999_999_999 }),
   model('NDURABLE.MODEL.QUEUE', { DEFTYPE: 'TEMPDYN', DEFSOPT: 'SHARED', SHARE: 'YES', MAXDEPTH: 999_999_999 }),
   ...queues('DDELAY.LOCAL.QUEUE PENDING.DATA.QUEUE PROTECTION.POLICY.QUEUE PROTECTION.ERROR.QUEUE', kept),
-  // Where the cluster manager's probe puts and gets.
-  ...queues('HA.PROBE.QUEUE', { MAXDEPTH: 1000, ...kept }),
   channel('DEF.SENDER', 'SDR'),
   channel('DEF.SERVER', 'SVR'),
   channel('DEF.RECEIVER', 'RCVR'),
