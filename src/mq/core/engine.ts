@@ -183,6 +183,8 @@ export interface QueueFacts {
   readonly isPutInhibited: boolean
   readonly defaultPersistence: 0 | 1
   readonly maxMessageBytes: number
+  /** BOTHRESH: a message backed out so often is for BOQNAME; 0 for none. Absent where a partner does not tell it. */
+  readonly backoutThreshold?: number
 }
 
 export interface Engine {

@@ -1,7 +1,7 @@
 /** What an application may ask about the queue it has open. */
 
 import type { Connection } from './connection.js'
-import { textOf } from './definition.js'
+import { numberOf, textOf } from './definition.js'
 import type { HandleId, QueueFacts, Result } from './engine.js'
 import { reasons } from './reason.js'
 import { ok, refused } from './results.js'
@@ -19,6 +19,7 @@ export function inquire(connection: Connection, handleId: HandleId): Result<Queu
     isGetInhibited: queue.isGetInhibited || textOf(opened, 'GET') === 'DISABLED',
     isPutInhibited: queue.isPutInhibited || textOf(opened, 'PUT') === 'DISABLED',
     defaultPersistence: textOf(opened, 'DEFPSIST') === 'YES' ? 1 : 0,
-    maxMessageBytes: queue.messageBytesMax
+    maxMessageBytes: queue.messageBytesMax,
+    backoutThreshold: numberOf(queue.definition, 'BOTHRESH')
   })
 }
