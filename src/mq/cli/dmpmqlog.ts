@@ -1,0 +1,6 @@
+/** The process behind bin/dmpmqlog. */
+
+import { runProgram } from '../../cli/context.js'
+import { dmpmqlog } from './dmpmqlog-program.js'
+
+await runProgram(dmpmqlog)
