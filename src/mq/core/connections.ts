@@ -27,7 +27,7 @@ export function disconnect(state: CoreState, id: ConnectionId, how: 'orderly' | 
   state.connections.delete(id)
   for (const call of connection.waits.values()) refuseWait(state, call, reasons.connectionBroken)
   for (const unit of connection.units.values()) {
-    if (unit.standing === 'undone') endUnit(unit)
+    if (unit.standing === 'undone') endUnit(state, unit)
     else if (how === 'orderly') commitUnit(state, unit, null, null, 0, null)
     else undoUnit(state, unit)
   }

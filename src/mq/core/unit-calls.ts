@@ -25,13 +25,13 @@ export function commit(state: CoreState, id: ConnectionId, unitId: UnitId, origi
   const unit = connection.units.get(unitId)
   if (origin !== null && state.producers.isRepetition(origin)) {
     // The unit was committed before the connection broke; what was put again since is dropped.
-    if (unit?.standing === 'undone') endUnit(unit)
+    if (unit?.standing === 'undone') endUnit(state, unit)
     else if (unit !== undefined) undoUnit(state, unit)
     state.answerWhenForced(id, token, done(reasons.none))
   } else if (unit === undefined || unit.standing === 'undone' || (origin !== null && state.producers.isRefused(origin))) {
     // An unknown unit was backed out with the connection or queue manager it belonged to. Its owner, who asked over a new
     // connection, is told so; should the commit come late over the old one, it must not take place any more.
-    if (unit?.standing === 'undone') endUnit(unit)
+    if (unit?.standing === 'undone') endUnit(state, unit)
     else if (unit !== undefined) undoUnit(state, unit)
     if (origin !== null) state.producers.refused(origin)
     state.answer(id, token, done(reasons.backedOut))
@@ -41,7 +41,7 @@ export function commit(state: CoreState, id: ConnectionId, unitId: UnitId, origi
 export function backout(state: CoreState, id: ConnectionId, unitId: UnitId, token: Token): void {
   const connection = state.connections.get(id)
   const unit = connection?.units.get(unitId)
-  if (unit?.standing === 'undone') endUnit(unit)
+  if (unit?.standing === 'undone') endUnit(state, unit)
   else if (unit !== undefined) undoUnit(state, unit)
   state.answer(id, token, done(connection === undefined ? gone(state) : reasons.none))
 }

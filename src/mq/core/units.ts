@@ -13,14 +13,16 @@ import type { Answer, ConnectionId, Token, UnitId } from './engine.js'
 import type { Origin, UnitNumber } from './journal.js'
 import { giveBack, makeVisible, takeAway } from './messages.js'
 import { retain } from './retained-publications.js'
+import { reasons, type Reason } from './reason.js'
 import { Unit } from './unit-of-work.js'
+import { refuseWait } from './waiters.js'
 
 /** A unit of ours, which its maker commits before the call ends. */
 export const ownUnit = (state: CoreState): Unit => new Unit(0 as UnitId, null, state.clock.wallMs())
 
 /** Commits, and answers when that is durable. `connection` null: nobody waits. */
 export function commitUnit(state: CoreState, unit: Unit, origin: Origin | null, connection: ConnectionId | null, token: Token, answer: Answer | null): void {
-  endUnit(unit)
+  endUnit(state, unit)
   if (origin !== null) state.producers.stored(origin)
   if (unit.number === 0) {
     applyCommit(state, unit)
@@ -58,7 +60,7 @@ export function applyCommit(state: CoreState, unit: Unit): void {
 
 /** Drops puts, gives gets back to their places, one backout richer. */
 export function undoUnit(state: CoreState, unit: Unit): void {
-  endUnit(unit)
+  endUnit(state, unit)
   undoWork(state, unit)
 }
 
@@ -104,8 +106,10 @@ export function undoOldest(state: CoreState): boolean {
 
 /** Backs a unit out without its owner's asking; it stays with the connection until the owner hears 2003. */
 export function spoilUnit(state: CoreState, unit: Unit): void {
+  endUnit(state, unit, reasons.backedOut)
   undoWork(state, unit)
   unit.standing = 'undone'
+  unit.connection?.units.set(unit.id, unit)
 }
 
 export function beginUnit(state: CoreState, connection: Connection): Unit {
@@ -114,8 +118,11 @@ export function beginUnit(state: CoreState, connection: Connection): Unit {
   return unit
 }
 
-/** The unit is no more its connection's. */
-export function endUnit(unit: Unit): void {
+/** The unit is no more its connection's; gets that wait in it end with 2033, since a message would come too late. */
+export function endUnit(state: CoreState, unit: Unit, reason: Reason = reasons.noMessageAvailable): void {
+  if (unit.connection !== null) {
+    for (const call of unit.connection.waits.values()) if (call.unit === unit) refuseWait(state, call, reason)
+  }
   unit.standing = 'ended'
   unit.connection?.units.delete(unit.id)
 }

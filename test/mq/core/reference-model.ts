@@ -165,6 +165,7 @@ export class ReferenceModel {
   }
 
   commit(who: string | null, unit: ModelUnit, origin: ModelOrigin | null): void {
+    this.#endWaits(unit)
     if (this.isRepetition(origin)) {
       this.undo(unit)
       if (who !== null) this.#afterAll(`${who} done 0`)
@@ -180,6 +181,7 @@ export class ReferenceModel {
   }
 
   undo(unit: ModelUnit): void {
+    this.#endWaits(unit)
     if (unit.isLogged) this.#fact({ kind: 'backout', unit, origin: null })
     for (const message of unit.puts) this.#drop(message)
     for (const message of unit.gets) this.#giveBack(message, false)
@@ -283,6 +285,11 @@ export class ReferenceModel {
     this.waits = []
     this.answers = []
     this.locked.clear()
+  }
+
+  #endWaits(unit: ModelUnit): void {
+    for (const call of this.waits.filter(each => each.unit === unit)) this.answers.push(`${call.connection}/${call.token} get 2033`)
+    this.waits = this.waits.filter(each => each.unit !== unit)
   }
 
   #suits(call: ModelCall, message: ModelMessage): boolean {
