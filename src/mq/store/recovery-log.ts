@@ -1,0 +1,419 @@
+/**
+ * The recovery log: the `Journal` of a queue manager on a disk. Format, rules of restart and of space: README.md.
+ *
+ * This class joins the parts and owns none of their decisions: append-buffer (bytes in memory), log-state (what records mean),
+ * force-loop (durable), housekeeper (everything in the background), recovery and take-over (restart).
+ */
+
+import path from 'node:path'
+import { HaError } from '../../base/errors.js'
+import { invariant } from '../../base/invariant.js'
+import { lsn, type Appended, type IndexEntry, type Journal, type JournalEvents, type LogRecord, type Lsn, type Place, type Restored, type StoredMessage } from '../core/journal.js'
+import type { Disk } from '../../port/disk.js'
+import { AppendBuffer } from './append-buffer.js'
+import { Checkpointer } from './checkpointer.js'
+import { extentHeaderBytes, extentName, fragmentHeaderBytes, type Geometry } from './extent.js'
+import { ExtentSupply } from './extent-supply.js'
+import { ForceLoop } from './force-loop.js'
+import { Housekeeper } from './housekeeper.js'
+import { IndexBuilder } from './index-file.js'
+import type { ExtentLife } from './liveness.js'
+import type { LogParts } from './log-parts.js'
+import type { LogState } from './log-state.js'
+import { MessageReader } from './message-reader.js'
+import { Mover } from './mover.js'
+import { ReadCache } from './read-cache.js'
+import { encodeSmall, kinds, movedPayloadBytes, putPayloadBytes, writeMoved, writePut } from './record.js'
+import { activeDirectory, recover, type Recovered } from './recovery.js'
+import { checkpointsIn, clearAway, cutTail, firstExtent, indexesIn, leftovers, lonelyIndexes, wasOrderly, type TornTail } from './take-over.js'
+import { LogWindow } from './window.js'
+
+export interface LogOptions {
+  readonly disk: Disk
+  /** The log directory, as created. */
+  readonly directory: string
+  readonly qmid: string
+  /** Greater than every epoch before; durable already. */
+  readonly epoch: number
+  /** LogPrimaryFiles and LogSecondaryFiles: the window. */
+  readonly primary: number
+  readonly secondary: number
+  /** Whether we still hold the lock and the epoch; asked before and after each force. */
+  readonly mayWrite: () => boolean
+  /** Linear logs: delete extents below the media extent by ourselves. */
+  readonly deletesBelowMedia?: boolean
+  /** Runs a function after what is ready now; `setImmediate` unless a test wants its own order. */
+  readonly defer?: (run: () => void) => void
+  /** Bytes of log after which a checkpoint is written; a quarter of the window. */
+  readonly checkpointBytes?: number
+  /** Recent records kept in memory, and blocks read back; 16 MB and 8 MB. */
+  readonly keepBytes?: number
+  readonly cacheBytes?: number
+}
+
+/** What restart did, for the operator (AMQ7229 to AMQ7233). */
+export interface RestartStory {
+  readonly wasOrderly: boolean
+  readonly recordsReplayed: number
+  readonly bytesReplayed: number
+  /** Units of work found open, and backed out. */
+  readonly unitsBackedOut: number
+  readonly messages: number
+  readonly torn: TornTail | null
+  /** Extents whose index had to be built from their records. */
+  readonly indexesBuilt: number
+}
+
+export interface OpenedLog {
+  readonly log: RecoveryLog
+  readonly restored: Restored
+  readonly story: RestartStory
+}
+
+const chunkBytes = 256 * 1024
+/** Formatted ahead of the end, at least two extents. */
+const aheadBytes = 16 * 1024 * 1024
+const mebi = 1024 * 1024
+
+export class RecoveryLog implements Journal {
+  readonly #parts: LogParts
+  readonly #options: LogOptions
+  readonly #reader: MessageReader
+  readonly #checkpointer: Checkpointer
+  readonly #housekeeper: Housekeeper
+  readonly #geometry: Geometry
+  readonly #state: LogState
+  readonly #buffer: AppendBuffer
+  readonly #loop: ForceLoop
+  readonly #active: string
+  #life: ExtentLife
+  #index: IndexBuilder
+  #events: JournalEvents | null = null
+  #isClosed = false
+
+  private constructor(options: LogOptions, recovered: Recovered, supply: ExtentSupply, first: number, history: readonly number[]) {
+    const { geometry, control, checkpoint, builders, names } = recovered
+    this.#options = options
+    this.#geometry = geometry
+    this.#state = checkpoint.state
+    this.#active = activeDirectory(options.directory)
+    this.#buffer = new AppendBuffer(geometry, options.epoch, geometry.startOf(first), {
+      chunkBytes: Math.min(chunkBytes, geometry.extentBytes),
+      keepBytes: options.keepBytes ?? 16 * mebi
+    })
+    this.#loop = new ForceLoop({
+      buffer: this.#buffer,
+      fileOf: extent => supply.fileOf(extent),
+      mayWrite: options.mayWrite,
+      defer: options.defer ?? (run => setImmediate(run)),
+      onForced: end => this.#onForced(end),
+      onFailed: error => this.#events?.onFailed(error)
+    })
+    const window = new LogWindow(geometry, options.primary, options.secondary)
+    this.#parts = {
+      disk: options.disk,
+      active: this.#active,
+      geometry,
+      qmid: options.qmid,
+      epoch: options.epoch,
+      type: control.type,
+      deletesBelowMedia: options.deletesBelowMedia ?? false,
+      primary: options.primary,
+      mayWrite: options.mayWrite,
+      state: this.#state,
+      buffer: this.#buffer,
+      loop: this.#loop,
+      supply,
+      window,
+      indexes: new Map(builders),
+      checkpointBytes: options.checkpointBytes ?? Math.floor(window.limitBytes / 4),
+      ahead: Math.max(2, Math.min(options.primary + options.secondary, Math.ceil(aheadBytes / geometry.extentBytes))),
+      events: () => this.#events,
+      read: place => this.read(place),
+      move: (entry, message, from) => this.#move(entry, message, from)
+    }
+    this.#reader = new MessageReader(this.#buffer, supply, new ReadCache(options.cacheBytes ?? 8 * mebi), geometry, this.#active)
+    this.#checkpointer = new Checkpointer(this.#parts, checkpointsIn(names), indexesIn(names), history)
+    this.#housekeeper = new Housekeeper(this.#parts, this.#checkpointer, new Mover(this.#parts))
+    this.#life = this.#state.liveness.begin(first, options.epoch)
+    this.#index = this.#newIndex(first)
+  }
+
+  /**
+   * Restart recovery: reads the log, begins a new extent, writes a checkpoint. Nothing else is written until `start`.
+   *
+   * @throws HaError HA_MQ_DAMAGED, HA_MQ_FOREIGN_LOG, HA_MQ_NEWER_VERSION (nothing was changed), HA_MQ_LOCK_LOST,
+   *         HA_MQ_LOG_FULL (no room for one extent); what the disk says, else
+   */
+  static async open(options: LogOptions): Promise<OpenedLog> {
+    const { disk, directory, mayWrite, epoch, qmid } = options
+    const active = activeDirectory(directory)
+    const recovered = await recover({ disk, directory, qmid, epoch })
+    const supply = new ExtentSupply({ disk, active, geometry: recovered.geometry, qmid, epoch, mayWrite, sparesMax: options.primary })
+    if (!mayWrite()) throw new HaError('HA_MQ_LOCK_LOST')
+    const torn = await clearAway(disk, active, recovered, supply)
+    const first = firstExtent(recovered)
+    if (!(await supply.prepare(first, recovered.tail.end))) throw new HaError('HA_MQ_LOG_FULL', `${active}: the disk has no room for one more extent of the log`)
+    // The header of that extent has sealed the old ones: what is cut off now does not count any more.
+    if (torn !== null) await cutTail(disk, active, torn)
+    const { history, remove } = leftovers(recovered, first)
+    const log = new RecoveryLog(options, recovered, supply, first, history)
+    await log.#begin(recovered, remove)
+    const { messages, counts, checkpoint, builders } = recovered
+    return {
+      log,
+      restored: {
+        objects: [...checkpoint.state.objects.values()],
+        forEachMessage: visit => messages.forEach(visit),
+        producers: checkpoint.state.origins.list(),
+        nextOrder: checkpoint.state.nextOrder,
+        nextQueueNumber: checkpoint.state.nextQueueNumber,
+        epoch
+      },
+      story: {
+        wasOrderly: wasOrderly(recovered),
+        recordsReplayed: counts.records,
+        bytesReplayed: counts.bytes,
+        unitsBackedOut: counts.backedOut,
+        messages: messages.count,
+        torn,
+        indexesBuilt: builders.size
+      }
+    }
+  }
+
+  /** Where the log is durable up to. */
+  get forced(): Lsn {
+    return lsn(this.#loop.forced)
+  }
+
+  get end(): Lsn {
+    return lsn(this.#buffer.end)
+  }
+
+  /** Why nothing is forced any more; null while all is well. */
+  get failure(): HaError | null {
+    return this.#loop.failure
+  }
+
+  /** The core has taken over what was restored: from now on it is told what happens, and messages may be moved. */
+  start(events: JournalEvents): void {
+    this.#events = events
+    this.#housekeeper.wake()
+  }
+
+  append(record: LogRecord, options?: { readonly lazy?: boolean }): Appended {
+    this.#checkOpen()
+    const appended = record.kind === 'put' ? this.#put(record) : this.#small(record)
+    if (appended.ok && options?.lazy !== true) this.#loop.want(appended.end)
+    return appended
+  }
+
+  read(place: Place): StoredMessage {
+    return this.#reader.read(place, this.#loop.forced)
+  }
+
+  release(place: Place): void {
+    this.#state.liveness.release(this.#state.keyOf(place), place.length)
+  }
+
+  /** Resolves when the log is durable up to here; rejects with the error that ended it. */
+  forcedTo(end: Lsn): Promise<void> {
+    return this.#loop.forcedTo(end)
+  }
+
+  /** Linear logs: writes the messages of these queues again at the end. @throws HaError HA_MQ_LOG_FULL */
+  async recordImage(queueNumbers: Iterable<number>): Promise<void> {
+    await this.#housekeeper.recordImage(new Set(queueNumbers))
+  }
+
+  /** Linear logs: deletes extents that neither restart nor media recovery needs. @returns how many */
+  async deleteBelowMedia(): Promise<number> {
+    return await this.#housekeeper.deleteBelowMedia()
+  }
+
+  /** Writes a checkpoint now. */
+  async checkpoint(): Promise<void> {
+    await this.#housekeeper.checkpoint(false)
+  }
+
+  /** What DISPLAY QMSTATUS shows of the log. */
+  status(): LogFigures {
+    const { type, geometry, window } = this.#parts
+    const { restart, mediaExtent, written } = this.#checkpointer
+    return {
+      type: type === 'linear' ? 'LINEAR' : 'CIRCULAR',
+      path: this.#options.directory,
+      primary: this.#options.primary,
+      secondary: this.#options.secondary,
+      extentBytes: geometry.extentBytes,
+      currentExtent: extentName(this.#buffer.extent),
+      restartExtent: extentName(geometry.extentOf(restart)),
+      mediaExtent: type === 'linear' ? extentName(mediaExtent) : '',
+      inUse: window.percent(restart, this.#buffer.end),
+      diskLsn: lsnText(this.#loop.forced),
+      checkpoints: written
+    }
+  }
+
+  /** Orderly end: forces everything, writes a last checkpoint, closes the files. After a failure it only closes. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    await this.#housekeeper.stop()
+    if (this.#loop.failure === null) {
+      this.#state.endEpoch()
+      await this.#loop.forcedTo(this.#buffer.end)
+      await this.#checkpointer.write(true)
+    }
+    await this.#loop.idle()
+    await this.#parts.supply.close()
+  }
+
+  /** The first checkpoint of our epoch, then what a predecessor left. */
+  async #begin(recovered: Recovered, leftover: readonly number[]): Promise<void> {
+    const { disk, supply } = this.#parts
+    if (!(await this.#checkpointer.write(false))) throw new HaError('HA_MQ_LOG_FULL', `${this.#active}: the disk has no room for a checkpoint`)
+    for (const name of lonelyIndexes(recovered.names)) await disk.remove(path.join(this.#active, name))
+    // Those that were looked at and are not open any more got another name.
+    for (const number of leftover) if (supply.get(number) !== undefined || !recovered.files.has(number)) await supply.retire(number, false)
+  }
+
+  #put(record: Extract<LogRecord, { kind: 'put' }>): Appended {
+    const { entry, message, origin, unit } = record
+    const payload = putPayloadBytes(message, origin)
+    if (!this.#hasRoom(payload)) return this.#refuse()
+    const life = this.#life
+    const ordinal = life.count
+    const buffer = this.#buffer
+    buffer.begin(payload)
+    writePut(buffer.target, buffer.at, unit, entry, message, origin)
+    const position = buffer.seal(kinds.put, ordinal)
+    const length = message.head.length + message.body.length
+    this.#state.put(life, position, ordinal, length, unit, entry, origin)
+    this.#index.add(position - life.number * this.#geometry.extentBytes, length, entry, false)
+    if (buffer.extent !== life.number) this.#turnTo(buffer.extent, ordinal)
+    return { ok: true, lsn: lsn(position), end: lsn(buffer.end), place: { lsn: lsn(position), ordinal, length } }
+  }
+
+  #small(record: Exclude<LogRecord, { kind: 'put' }>): Appended {
+    const payload = encodeSmall(record)
+    if (record.kind === 'define' && !this.#hasRoom(payload.length)) return this.#refuse()
+    const buffer = this.#buffer
+    buffer.begin(payload.length)
+    buffer.target.set(payload, buffer.at)
+    const position = buffer.seal(kinds[record.kind], 0)
+    this.#applySmall(record, position)
+    if (buffer.extent !== this.#life.number) this.#turnTo(buffer.extent, null)
+    return { ok: true, lsn: lsn(position), end: lsn(buffer.end), place: noPlace }
+  }
+
+  #applySmall(record: Exclude<LogRecord, { kind: 'put' }>, position: number): void {
+    const state = this.#state
+    switch (record.kind) {
+      case 'remove':
+        return state.remove(record.place)
+      case 'lock':
+        return state.lock(position, record.unit, record.place, record.backoutCount)
+      case 'count':
+        return state.count(record.place, record.backoutCount)
+      case 'commit':
+        return state.commit(record.unit, record.origin)
+      case 'backout':
+        return state.backout(record.unit)
+      case 'define':
+        return state.define(record.number, record.definition)
+      case 'delete':
+        return state.delete(record.type, record.name)
+    }
+  }
+
+  #move(entry: IndexEntry, message: StoredMessage, from: Place): Place | null {
+    const payload = movedPayloadBytes(message)
+    if (!this.#hasRoom(payload)) return null
+    const life = this.#life
+    const ordinal = life.count
+    const buffer = this.#buffer
+    const backoutCount = this.#state.counts.get(this.#state.keyOf(from)) ?? 0
+    buffer.begin(payload)
+    writeMoved(buffer.target, buffer.at, entry, message, from, backoutCount)
+    const position = buffer.seal(kinds.moved, ordinal)
+    const length = message.head.length + message.body.length
+    this.#state.moved(life, ordinal, length, entry, from, backoutCount)
+    this.#index.add(position - life.number * this.#geometry.extentBytes, length, entry, true)
+    if (buffer.extent !== life.number) this.#turnTo(buffer.extent, ordinal)
+    return { lsn: lsn(position), ordinal, length }
+  }
+
+  /** The end of the log has gone on to another extent. `ordinal` names the message appended last, if it was one. */
+  #turnTo(extent: number, ordinal: number | null): void {
+    const { liveness } = this.#state
+    const full = this.#life
+    full.end = this.#geometry.endOf(full.number)
+    if (ordinal !== null && this.#buffer.lastExtent > full.number) {
+      full.spillOrdinal = ordinal
+      full.spillLast = this.#buffer.lastExtent
+    }
+    for (let between = full.number + 1; between < extent; between += 1) liveness.begin(between, this.#options.epoch).end = this.#geometry.endOf(between)
+    this.#life = liveness.begin(extent, this.#options.epoch)
+    this.#index = this.#newIndex(extent)
+    this.#housekeeper.wake()
+  }
+
+  #newIndex(extent: number): IndexBuilder {
+    const index = new IndexBuilder()
+    this.#parts.indexes.set(extent, index)
+    return index
+  }
+
+  #hasRoom(payload: number): boolean {
+    const { window, supply, geometry } = this.#parts
+    const bytes = payload + fragmentHeaderBytes + Math.ceil(payload / geometry.extentBytes) * (extentHeaderBytes + fragmentHeaderBytes)
+    const end = this.#buffer.end
+    return (
+      window.admits(bytes, this.#checkpointer.restart, end, this.#state.openUnits) &&
+      window.hasFiles(bytes, end, geometry.endOf(supply.prepared), supply.spares * geometry.extentBytes, supply.freeBytes)
+    )
+  }
+
+  /** Somebody may have made room meanwhile; the next put will know. */
+  #refuse(): Appended {
+    this.#parts.supply.tryAgain()
+    this.#housekeeper.wake()
+    return { ok: false, reason: 'log-full' }
+  }
+
+  #onForced(end: number): void {
+    this.#buffer.trim(end)
+    this.#events?.onForced()
+    this.#housekeeper.wake()
+  }
+
+  #checkOpen(): void {
+    if (this.#loop.failure !== null) throw this.#loop.failure
+    invariant(!this.#isClosed, 'nothing is appended to a log after its end')
+  }
+}
+
+const noPlace: Place = Object.freeze({ lsn: lsn(0), ordinal: 0, length: 0 })
+
+export interface LogFigures {
+  readonly type: 'CIRCULAR' | 'LINEAR'
+  readonly path: string
+  readonly primary: number
+  readonly secondary: number
+  readonly extentBytes: number
+  readonly currentExtent: string
+  readonly restartExtent: string
+  readonly mediaExtent: string
+  readonly inUse: number
+  readonly diskLsn: string
+  readonly checkpoints: number
+}
+
+/** `<a:b:c:d>`, four words of 16 bits, as logs are spoken of. */
+export function lsnText(position: number): string {
+  const high = Math.floor(position / 0x1_0000_0000)
+  const low = position >>> 0
+  return `<${high >>> 16}:${high & 0xffff}:${low >>> 16}:${low & 0xffff}>`
+}
