@@ -185,17 +185,17 @@ export function compileDisplayRules(command: ParsedCommand): Compiled {
   const read = readSelection(command.parameters, { attributes: allAttributesOf('CHLAUTH'), keys: ['CHLAUTH', 'TYPE'], conditions: ruleConditions, ignored: [] }, text)
   if (!read.ok) return refuse(read.fault)
   const { selection } = read
-  const valueOf = (keyword: string): string => selection.conditions.find(({ name }) => name === keyword)?.pattern ?? ''
-  const match = valueOf('MATCH').toUpperCase()
+  const patternFor = (keyword: string): string => selection.conditions.find(({ name }) => name === keyword)?.pattern ?? ''
+  const match = patternFor('MATCH').toUpperCase()
   if (!['', 'EXACT', 'GENERIC', 'RUNCHECK', 'ALL'].includes(match)) return refuse({ id: 'AMQ8425', inserts: ['MATCH', match, 'EXACT, GENERIC, RUNCHECK, ALL'], segment: '' })
-  if (match === 'RUNCHECK' && (named.name.includes('*') || valueOf('ADDRESS') === '')) return refuse(syntaxFault(text, text.length, 'MATCH(RUNCHECK) needs the name of a channel and an ADDRESS'))
+  if (match === 'RUNCHECK' && (named.name.includes('*') || patternFor('ADDRESS') === '')) return refuse(syntaxFault(text, text.length, 'MATCH(RUNCHECK) needs the name of a channel and an ADDRESS'))
   const isRuncheck = match === 'RUNCHECK'
   const conditions = selection.conditions.filter(({ name }) => name !== 'MATCH' && !(isRuncheck && name !== 'TYPE'))
   return {
     ok: true,
     run: ({ administration }): CommandResult => {
       const records = administration.list('CHLAUTH')
-      const inForce = isRuncheck ? ruleInForce(records, { channel: named.name, address: valueOf('ADDRESS'), user: valueOf('CLNTUSER'), isAuthenticated: false }) : null
+      const inForce = isRuncheck ? ruleInForce(records, { channel: named.name, address: patternFor('ADDRESS'), user: patternFor('CLNTUSER'), isAuthenticated: false }) : null
       const found = isRuncheck ? records.filter(record => record === inForce) : records.filter(record => concerns(textOf(record, 'CHLAUTH'), named.name, match))
       const rows = [...found].sort(byProfile).map(ruleRow)
       return showRows(rows, { ...selection, conditions }, 'AMQ8878', ruleDefaults, ['AMQ8884'])

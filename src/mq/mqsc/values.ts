@@ -15,8 +15,14 @@ const namePattern = /^[A-Za-z0-9./_%]*$/
 export const isObjectName = (name: string): boolean => name !== '' && namePattern.test(name)
 /** In characters as people count them, not in UTF-16 units. */
 export const lengthOf = (text: string): number => (/[\ud800-\udfff]/.test(text) ? [...text].length : text.length)
-// Trailing blanks are padding: `' '` is blank.
-const unpadded = (text: string): string => text.replace(/ +$/, '')
+// Trailing blanks are padding: `' '` is blank. Backwards by hand, since a pattern would look at every run of blanks anew.
+function unpadded(text: string): string {
+  let end = text.length
+  while (end > 0 && text.charAt(end - 1) === ' ') end -= 1
+  return text.slice(0, end)
+}
+/** Texts longer than this are not padded: topic strings, selectors, names of subscriptions. */
+const paddedLengthMax = 1024
 
 /** `text` is the whole command, for the error. */
 export function readValue(attribute: AttributeSpec, parameter: Parameter, text: string): ReadValue {
@@ -67,7 +73,8 @@ function readKeyword(name: string, words: readonly string[], value: Value): Read
 }
 
 function readText(name: string, lengthMax: number, value: Value, text: string): ReadValue {
-  const given = unpadded(value.text)
+  const bare = unpadded(value.text)
+  const given = lengthMax > paddedLengthMax && bare !== '' ? value.text : bare
   // A tab is the one control character a description may hold.
   if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(given)) return bad(syntaxFault(text, value.end, `a control character in ${name}`))
   const length = lengthOf(given)

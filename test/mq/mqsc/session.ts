@@ -8,8 +8,8 @@
 import { CommandReader } from '../../../src/mq/mqsc/lines.js'
 import { executeCommand } from '../../../src/mq/mqsc/execute.js'
 import { ReportWriter } from '../../../src/mq/mqsc/report.js'
-import { channelInstance, fakeEnvironment, openFor } from '../fake/fake-administration.js'
-import type { FakeEnvironment } from '../fake/fake-administration.js'
+import type { Environment } from '../../../src/mq/mqsc/result.js'
+import { channelInstance, FakeAdministration, fakeEnvironment, FakeFacilities, openFor } from '../fake/fake-administration.js'
 
 const echo = /^(?: {0,5}\d{1,6}| {6}) : (.*)$/
 
@@ -22,7 +22,7 @@ export async function replaySession(told: string): Promise<string> {
   return [...title, ...(await runSession(inputOf(told))), ''].join('\n')
 }
 
-export async function runSession(input: readonly string[], environment: FakeEnvironment = fakeEnvironment()): Promise<string[]> {
+export async function runSession(input: readonly string[], environment: Environment = fakeEnvironment()): Promise<string[]> {
   const report = new ReportWriter({ banner: 'Linux-Heartbeat queue manager' })
   const reader = new CommandReader()
   const lines: string[] = report.start(environment.administration.name)
@@ -43,7 +43,9 @@ export async function runSession(input: readonly string[], environment: FakeEnvi
   return [...lines, ...report.finish(), `exit ${report.exitCode}`]
 }
 
-function arrange(line: string, environment: FakeEnvironment): void {
+function arrange(line: string, { administration, facilities }: Environment): void {
+  if (!(administration instanceof FakeAdministration) || !(facilities instanceof FakeFacilities)) throw new Error('only a fake queue manager can be arranged')
+  const environment = { administration, facilities }
   const [, verb = '', name = '', value = ''] = line.split(/\s+/)
   switch (verb) {
     case 'depth':

@@ -16,7 +16,7 @@ function localOrModel(isModel: boolean): AttributeSpec[] {
     made('ALTDATE'),
     made('ALTTIME'),
     objectName('BOQNAME', 'acted'),
-    number('BOTHRESH', 'acted', 0, 0, countMax),
+    number('BOTHRESH', 'stored', 0, 0, countMax),
     ...onlyLocal(text('CLCHNAME', 'stored', 20), objectName('CLUSNL', 'stored'), objectName('CLUSTER', 'stored')),
     ...onlyLocal(number('CLWLPRTY', 'stored', 0, 0, 9), number('CLWLRANK', 'stored', 0, 0, 9), keyword('CLWLUSEQ', 'stored', 'QMGR LOCAL ANY')),
     made('CRDATE'),
