@@ -1,0 +1,6 @@
+/** The process behind bin/amqsgbr. */
+
+import { runProgram } from '../../cli/context.js'
+import { amqsgbr } from './amqsgbr-program.js'
+
+await runProgram(amqsgbr)

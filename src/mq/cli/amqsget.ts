@@ -1,0 +1,6 @@
+/** The process behind bin/amqsget. */
+
+import { runProgram } from '../../cli/context.js'
+import { amqsget } from './amqsget-program.js'
+
+await runProgram(amqsget)

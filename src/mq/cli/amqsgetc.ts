@@ -1,0 +1,6 @@
+/** The process behind bin/amqsgetc. */
+
+import { runProgram } from '../../cli/context.js'
+import { amqsgetc } from './amqsget-program.js'
+
+await runProgram(amqsgetc)

@@ -1,0 +1,6 @@
+/** The process behind bin/amqsmhac. */
+
+import { runProgram } from '../../cli/context.js'
+import { amqsmhac } from './amqs-reconnecting.js'
+
+await runProgram(amqsmhac)

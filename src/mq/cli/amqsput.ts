@@ -1,0 +1,6 @@
+/** The process behind bin/amqsput. */
+
+import { runProgram } from '../../cli/context.js'
+import { amqsput } from './amqsput-program.js'
+
+await runProgram(amqsput)
