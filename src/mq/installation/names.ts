@@ -17,8 +17,11 @@ export function* directoryCandidates(name: string): Generator<string> {
   for (let count = 0; count < 1000; count += 1) yield `${transformed}.${String(count).padStart(3, '0')}`
 }
 
+/** What of the name goes into the id, so that it has at most 48 characters like other names. */
+const idNameLength = 28
+
 /** `name_YYYY-MM-DD_hh.mm.ss` of the moment of creation (UTC); no other queue manager ever has the same. */
 export function queueManagerId(name: string, wallMs: number): string {
   const [date = '', time = ''] = new Date(wallMs).toISOString().split('T')
-  return `${name}_${date}_${time.slice(0, 8).replaceAll(':', '.')}`
+  return `${name.slice(0, idNameLength)}_${date}_${time.slice(0, 8).replaceAll(':', '.')}`
 }
