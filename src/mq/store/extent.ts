@@ -50,7 +50,9 @@ export class Geometry {
   /** The place for the next fragment at or after an aligned position. */
   settle(position: number): number {
     const extent = Math.floor(position / this.extentBytes)
-    return this.endOf(extent) - position < fragmentMin ? this.startOf(extent + 1) : position
+    if (this.endOf(extent) - position < fragmentMin) return this.startOf(extent + 1)
+    // A fragment that fills its extent to the last byte ends where the header of the next one is.
+    return Math.max(position, this.startOf(extent))
   }
 
   /** Payload bytes that a fragment beginning at a settled position can take. */
