@@ -38,6 +38,8 @@ export class Broken extends Error {
 
 export class Ledger {
   readonly lines = new Map<number, Line>()
+  /** The queue manager has backed out units of work by itself; their owners will hear 2003. */
+  mayUndo = false
   /** Destructive gets without a unit that were not answered, per queue. */
   readonly #asked = new Map<string, number>()
   /** Messages that a crash may have cost each queue, by gets that were not answered. */
@@ -89,6 +91,7 @@ export class Ledger {
     if (line.queue !== facts.queue) throw new Broken(`${name} was delivered from ${facts.queue}`)
     if (!line.body.equals(facts.body)) throw new Broken(`${name} was delivered with another body: ${facts.body.length} bytes, not ${line.body.length}`)
     if (line.state === 'gone') throw new Broken(`${name} was delivered again, or though it was refused or backed out`)
+    if (line.state === 'locked' && line.unit?.state === 'open' && line.unit !== facts.unit && this.mayUndo) this.backedOut(line.unit)
     if (line.state === 'locked' && line.unit !== facts.unit) throw new Broken(`${name} is locked and was delivered to another`)
     if (line.expiresAt !== 0 && facts.wallMs >= line.expiresAt) throw new Broken(`${name} was delivered ${facts.wallMs - line.expiresAt} ms after it expired`)
     if (line.unit !== null && line.state === 'possible') {
@@ -147,6 +150,7 @@ export class Ledger {
 
   /** The process is gone. Everything open is backed out; what was asked stays in doubt until the audit. */
   crash(): void {
+    this.mayUndo = false
     for (const [queue, count] of this.#asked) this.#budget.set(queue, (this.#budget.get(queue) ?? 0) + count)
     this.#asked.clear()
     const units = new Set([...this.lines.values()].map(line => line.unit).filter(unit => unit !== null))

@@ -283,7 +283,7 @@ export class SimClient {
 
   /** `isLate`: the answer may be older than other answers, so that an empty queue proves nothing. */
   #got(answer: Answer, queue: string, how: 'take' | 'unit' | 'lock' | 'browse', unit: OpenUnit | null, isLate: boolean): void {
-    const { ledger, clock, tell } = this.#world
+    const { ledger, clock } = this.#world
     if (answer.kind !== 'get') throw new Broken('a get was answered as something else')
     if (answer.message === null) {
       this.#refusal('get', answer.reason, [reasons.noMessageAvailable, reasons.queueDeleted, reasons.backedOut, reasons.syncpointLimitReached])
@@ -294,7 +294,7 @@ export class SimClient {
     const { body } = answer.message
     const line = ledger.lines.get(body.length >= 4 ? body.readUInt32BE(0) : 0)
     if (line === undefined) throw new Broken(`${queue} delivered a message that nobody put: ${body.subarray(0, 16).toString('hex')}`)
-    tell(`${this.name}: got ${line.id} (${how})`)
+    this.#world.tell(`${this.name}: got ${line.id} (${how})`)
     const others = isLate ? Infinity : ledger.askedCount(queue)
     ledger.delivered(line, how, { wallMs: clock.wallMs(), body, unit: unit?.line ?? null, queue, others })
     if (answer.delivery !== null) this.#deliveries.set(answer.delivery, line)

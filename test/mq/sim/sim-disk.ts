@@ -53,8 +53,10 @@ interface Operation {
 
 export class SimDisk {
   faults: DiskFaults
-  /** Told of each operation and each fault, for stories. */
+  /** Told of each fault and each end, for stories. */
   onStory: ((line: string) => void) | null = null
+  /** Told of each operation as it is done; much. */
+  onOperation: ((line: string) => void) | null = null
   readonly #prng: Prng
   readonly #directories = new Map<string, Directory>([['/', emptyDirectory()]])
   #waiting: Operation[] = []
@@ -89,6 +91,7 @@ export class SimDisk {
       }
     }
     this.#waiting.splice(this.#waiting.indexOf(chosen), 1)
+    this.onOperation?.(`disk: ${chosen.what} ${chosen.path}`)
     chosen.perform()
     return true
   }
