@@ -230,6 +230,12 @@ function contradiction({ type, name, subtype, attributes, given }: Change, { adm
   }
   if (type === 'QMGR') {
     if (text('REPOS') !== '' && text('REPOSNL') !== '') return both('REPOS', 'REPOSNL')
+    // A queue manager that names no usable authentication information would let everybody in, or nobody.
+    if (text('CONNAUTH') !== '' && given['CONNAUTH'] !== undefined) {
+      const named = administration.find('AUTHINFO', text('CONNAUTH'))
+      if (named === null) return failed('AMQ8147', text('CONNAUTH'))
+      if (textOf(named, 'AUTHTYPE') !== 'IDPWOS') return failed('AMQ8569', 'CONNAUTH', `${named.name} is of type ${textOf(named, 'AUTHTYPE')}, not IDPWOS`)
+    }
     if (text('LOGGEREV') === 'ENABLED' && facilities.log().type === 'CIRCULAR') return failed('AMQ8518')
   }
   if (type === 'TOPIC' && !name.startsWith('SYSTEM.')) {

@@ -4,7 +4,8 @@
  */
 
 import { matchesProfile, ruleInForce } from '../core/channel-authority.js'
-import { isQueueType, numberOf, textOf } from '../core/definition.js'
+import type { QueueStatus } from '../core/administration.js'
+import { isQueueType, textOf } from '../core/definition.js'
 import type { AttributeValue, ObjectDefinition, ObjectType } from '../core/definition.js'
 import type { MessageId } from './messages.js'
 import type { AttributeSpec } from './attributes/attribute.js'
@@ -75,11 +76,13 @@ export function compileDisplayObject(command: ParsedCommand): Compiled {
   )
   if (!read.ok) return refuse(read.fault)
   const selection = withQueueType(read.selection)
+  // Live values may cost a look into the log; nobody looks who does not show them.
+  const isWanted = (name: string): boolean => type === 'QMGR' || selection.isAll || selection.names.includes(name) || selection.filter?.attribute === name || selection.conditions.some(condition => condition.name === name)
   return {
     ok: true,
     run: environment => {
       const found = types.flatMap(each => listed(each, environment)).filter(definition => type === 'QMGR' || matchesPattern(pattern, definition.name))
-      const rows = found.sort(byName).map(definition => rowOf(definition, environment))
+      const rows = found.sort(byName).map(definition => rowOf(definition, environment, isWanted))
       return showRows(rows, selection, displayIds[type], type === 'QMGR' ? null : [], ['AMQ8147', type === 'QMGR' ? environment.administration.name : pattern])
     }
   }
@@ -117,9 +120,11 @@ function listed(type: ObjectType, { administration }: Environment): readonly Obj
   ]
 }
 
-function rowOf(definition: ObjectDefinition, environment: Environment): Row {
+function rowOf(definition: ObjectDefinition, environment: Environment, isWanted: (name: string) => boolean): Row {
   const { type, name } = definition
-  const cells = cellsOf(attributesOf(type, subtypeOf(definition)), definition, attribute => liveValue(definition, attribute, environment))
+  let status: QueueStatus | null | undefined
+  const statusOf = (): QueueStatus | null => (status ??= environment.administration.queueStatus(name))
+  const cells = cellsOf(attributesOf(type, subtypeOf(definition)), definition, attribute => (isWanted(attribute) ? liveValue(definition, attribute, environment, statusOf) : null))
   return { keys: keysOf(definition, name), cells }
 }
 
@@ -132,14 +137,14 @@ function keysOf(definition: ObjectDefinition, name: string): readonly Cell[] {
   return subtype === null ? [cell(type, name)] : [cell(type, name), cell(subtype, subtypeOf(definition))]
 }
 
-function liveValue(definition: ObjectDefinition, attribute: string, { administration, facilities }: Environment): AttributeValue | null {
+function liveValue(definition: ObjectDefinition, attribute: string, { administration, facilities }: Environment, statusOf: () => QueueStatus | null): AttributeValue | null {
   switch (attribute) {
     case 'CURDEPTH':
-      return administration.queueStatus(definition.name)?.depth ?? 0
+      return statusOf()?.depth ?? 0
     case 'IPPROCS':
-      return administration.queueStatus(definition.name)?.openInput ?? 0
+      return statusOf()?.openInput ?? 0
     case 'OPPROCS':
-      return administration.queueStatus(definition.name)?.openOutput ?? 0
+      return statusOf()?.openOutput ?? 0
     case 'NAMCOUNT': {
       const names = definition.attributes['NAMES']
       return Array.isArray(names) ? names.length : 0
@@ -230,13 +235,3 @@ function ruleRow(record: ObjectDefinition): Row {
   const attributes = attributesOf('CHLAUTH', type).filter(isShown)
   return { keys: [cell('CHLAUTH', textOf(record, 'CHLAUTH')), cell('TYPE', type)], cells: cellsOf(attributes, record, () => null) }
 }
-
-/** True when displays of the queue show times and ages: MONQ of the queue, or of the queue manager where it says so. */
-export function monitoringOf(queue: ObjectDefinition, { administration }: Environment): string {
-  const ofQueueManager = textOf(administration.list('QMGR')[0] ?? queue, 'MONQ')
-  const own = textOf(queue, 'MONQ')
-  if (ofQueueManager === 'NONE') return 'OFF'
-  return own === 'QMGR' || own === '' ? ofQueueManager || 'OFF' : own
-}
-
-export const portOf = (listener: ObjectDefinition): number => numberOf(listener, 'PORT') || 1414

@@ -7,13 +7,12 @@
 
 import { textOf } from '../core/definition.js'
 import type { ObjectDefinition } from '../core/definition.js'
-import type { ChannelStatus, ConnectionStatus, HandleStatus } from '../core/administration.js'
+import type { ChannelStatus, ConnectionStatus, HandleStatus, LogStatus } from '../core/administration.js'
 import { live, liveNumber } from './attributes/attribute.js'
 import type { AttributeSpec } from './attributes/attribute.js'
 import { queueManagerStatusAttributes } from './attributes/queue-manager.js'
 import { handleStatusAttributes, queueStatusAttributes } from './attributes/queue.js'
 import { dateOf, timeOf } from './calendar.js'
-import { monitoringOf } from './display-objects.js'
 import { cell } from './layout.js'
 import type { Cell } from './layout.js'
 import type { MessageId } from './messages.js'
@@ -67,15 +66,24 @@ const queueStatus: StatusDisplay = {
   ignored: ['MONITOR'],
   notFound: 'AMQ8147',
   lengthMax: 48,
-  rows: (pattern, environment) => localQueues(pattern, environment).map(queue => queueRow(queue, environment))
+  rows: (pattern, environment) => {
+    const [queueManager] = environment.administration.list('QMGR')
+    const general = queueManager === undefined ? 'OFF' : textOf(queueManager, 'MONQ')
+    const log = environment.facilities.log()
+    return localQueues(pattern, environment).map(queue => queueRow(queue, environment, monitoringOf(queue, general), log))
+  }
+}
+
+/** MONQ of the queue, or of the queue manager where the queue says so; NONE of the queue manager is for all. */
+function monitoringOf(queue: ObjectDefinition, general: string): string {
+  const own = textOf(queue, 'MONQ')
+  return general === 'NONE' || (own === 'QMGR' && general === '') ? 'OFF' : own === 'QMGR' || own === '' ? general : own
 }
 
 const localQueues = (pattern: string, { administration }: Environment): readonly ObjectDefinition[] => administration.list('QLOCAL').filter(({ name }) => matchesPattern(pattern, name))
 
-function queueRow(queue: ObjectDefinition, environment: Environment): Row {
+function queueRow(queue: ObjectDefinition, environment: Environment, monitoring: string, log: LogStatus): Row {
   const status = environment.administration.queueStatus(queue.name)
-  const log = environment.facilities.log()
-  const monitoring = monitoringOf(queue, environment)
   const isMonitored = monitoring !== 'OFF' && monitoring !== 'NONE'
   const lastGet = isMonitored ? (status?.lastGetMs ?? null) : null
   const lastPut = isMonitored ? (status?.lastPutMs ?? null) : null
@@ -298,19 +306,21 @@ const topicStatus: StatusDisplay = {
   notFound: 'AMQ8147',
   lengthMax: 10_240,
   isFree: true,
-  rows: (pattern, { administration }) =>
-    administration
+  rows: (pattern, { administration }) => {
+    const objects = new Map(administration.list('TOPIC').map(object => [textOf(object, 'TOPICSTR'), object.name]))
+    return administration
       .topics()
       .filter(({ topic }) => matchesTopic(pattern, topic))
       .map(({ topic, publishers, subscribers, isRetained }) => ({
         keys: [cell('TPSTATUS', topic), cell('TYPE', 'TOPIC')],
         cells: filled(topicWords, {
-          ADMIN: administration.list('TOPIC').find(object => textOf(object, 'TOPICSTR') === topic)?.name ?? '',
+          ADMIN: objects.get(topic) ?? '',
           PUBCOUNT: publishers,
           RETAINED: yes(isRetained),
           SUBCOUNT: subscribers
         })
       }))
+  }
 }
 
 const serviceStatus: StatusDisplay = { id: 'AMQ8629', keys: ['SERVICE'], attributes: [], defaults: null, notFound: 'AMQ8147', lengthMax: 48, rows: () => [] }

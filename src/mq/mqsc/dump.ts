@@ -42,7 +42,7 @@ export interface DumpHeader {
 
 /** Words of `-t`, and the types they stand for. */
 export const dumpTypes: Readonly<Record<string, readonly ObjectType[]>> = {
-  all: ['QMGR', 'AUTHINFO', 'QMODEL', 'QLOCAL', 'QREMOTE', 'QALIAS', 'NAMELIST', 'PROCESS', 'CHANNEL', 'LISTENER', 'SERVICE', 'TOPIC', 'SUB', 'CHLAUTH'],
+  all: ['AUTHINFO', 'QMGR', 'QMODEL', 'QLOCAL', 'QREMOTE', 'QALIAS', 'NAMELIST', 'PROCESS', 'CHANNEL', 'LISTENER', 'SERVICE', 'TOPIC', 'SUB', 'CHLAUTH'],
   authinfo: ['AUTHINFO'],
   channel: ['CHANNEL'],
   chlauth: ['CHLAUTH'],
@@ -81,14 +81,28 @@ export function dumpHeader({ wallMs, user, host, queueManager, command }: DumpHe
 }
 
 /** The commands, line by line, without the header. */
-export function dumpConfiguration(administration: Pick<Administration, 'list'>, options: DumpOptions = {}): string[] {
+export function dumpConfiguration(source: Pick<Administration, 'list'>, options: DumpOptions = {}): string[] {
+  const administration = listedOnce(source)
   const lines: string[] = []
   for (const type of typesOf(options)) {
     const chosen = administration.list(type).filter(definition => isChosen(definition, options))
-    for (const command of absentSystemObjects(type, administration, options)) lines.push(command)
     for (const definition of [...chosen].sort(defaultsFirst)) lines.push(...dumpDefinition(definition, administration, options))
   }
-  return lines
+  // At the end nothing that is to go is referred to any more.
+  return [...lines, ...typesOf(options).flatMap(type => absentSystemObjects(type, administration, options))]
+}
+
+type Source = Pick<Administration, 'list' | 'find'>
+
+/** The objects of each type are asked for once, however many thousands there are. */
+function listedOnce(source: Pick<Administration, 'list'>): Source {
+  const lists = new Map<ObjectType, ReadonlyMap<string, ObjectDefinition>>()
+  const byName = (type: ObjectType): ReadonlyMap<string, ObjectDefinition> => {
+    const known = lists.get(type) ?? new Map(source.list(type).map(definition => [definition.name, definition]))
+    lists.set(type, known)
+    return known
+  }
+  return { list: type => [...byName(type).values()], find: (type, name) => byName(type).get(name) ?? null }
 }
 
 function typesOf({ part = 'all', type = 'all' }: DumpOptions): readonly ObjectType[] {
@@ -117,7 +131,7 @@ function defaultsFirst(left: ObjectDefinition, right: ObjectDefinition): number 
 }
 
 /** What a new queue manager has and this one has not. */
-function absentSystemObjects(type: ObjectType, administration: Pick<Administration, 'list'>, options: DumpOptions): string[] {
+function absentSystemObjects(type: ObjectType, administration: Source, options: DumpOptions): string[] {
   const names = new Set((isQueueType(type) ? (dumpTypes['queue'] ?? []) : [type]).flatMap(each => administration.list(each)).map(({ name }) => name))
   const absent = systemObjects(0).filter(definition => definition.type === type && !names.has(definition.name) && isChosen(definition, options))
   return absent.map(definition =>
@@ -128,7 +142,7 @@ function absentSystemObjects(type: ObjectType, administration: Pick<Administrati
 }
 
 /** One definition as a command, ready to be run; a comment when MQSC has no way to write it. */
-export function dumpDefinition(definition: ObjectDefinition, administration: Pick<Administration, 'list'>, options: DumpOptions = {}): string[] {
+function dumpDefinition(definition: ObjectDefinition, administration: Source, options: DumpOptions): string[] {
   const { type, name } = definition
   const parts = attributesOf(type, subtypeOf(definition))
     .filter(attribute => isWritten(attribute, definition, administration, options))
@@ -150,7 +164,7 @@ export function dumpDefinition(definition: ObjectDefinition, administration: Pic
   }
 }
 
-function isWritten(attribute: AttributeSpec, definition: ObjectDefinition, administration: Pick<Administration, 'list'>, { isWhole = false }: DumpOptions): boolean {
+function isWritten(attribute: AttributeSpec, definition: ObjectDefinition, administration: Source, { isWhole = false }: DumpOptions): boolean {
   const { type } = definition
   const { name } = attribute
   if (!isSettable(attribute) || attribute.isSecret) return false
@@ -161,7 +175,7 @@ function isWritten(attribute: AttributeSpec, definition: ObjectDefinition, admin
   if (isWhole || (type === 'LISTENER' && name === 'TRPTYPE') || (type === 'TOPIC' && name === 'TOPICSTR')) return true
   const isSame = (other: AttributeValue | undefined): boolean => other === undefined || String(other) === String(value)
   const model = defaultObjectOf(type, subtypeOf(definition))
-  const base = model === null || model === definition.name ? undefined : administration.list(type).find(candidate => candidate.name === model)
+  const base = model === null || model === definition.name ? null : administration.find(type, model)
   return !isSame(attribute.default) || !isSame(attribute.isFixed ? undefined : base?.attributes[name])
 }
 

@@ -1,6 +1,6 @@
 /** DELETE and CLEAR. */
 
-import { isQueueType } from '../core/definition.js'
+import { isQueueType, textOf } from '../core/definition.js'
 import type { ObjectType } from '../core/definition.js'
 import { outcomesOf } from './define.js'
 import { nameLengthOf } from './object-types.js'
@@ -63,6 +63,8 @@ function remove(type: ObjectType, name: string, options: Options, { administrati
   if (existing.type !== type) return failed('AMQ8138', name, existing.type)
   if (type === 'CHANNEL' && facilities.channels().some(instance => instance.channel === name && instance.status === 'RUNNING')) return failed('AMQ9514', name)
   if (type === 'LISTENER' && facilities.listeners().some(listener => listener.name === name)) return failed('AMQ8148', name)
+  const [queueManager] = administration.list('QMGR')
+  if (type === 'AUTHINFO' && queueManager !== undefined && textOf(queueManager, 'CONNAUTH') === name) return failed('AMQ8148', name)
   const outcome = administration.remove(type, name, { purge: options.has('PURGE') })
   return outcome.ok ? succeeded(success, outcome.end) : refusal(outcome.reason, name, administration.name)
 }
