@@ -84,7 +84,8 @@ export class Gatekeeper {
     const queueManager = administration.list('QMGR')[0]
     const connectionAuthority = queueManager === undefined ? '' : textOf(queueManager, 'CONNAUTH')
     const information = connectionAuthority === '' ? null : administration.find('AUTHINFO', connectionAuthority)
-    const check = information === null ? 'NONE' : textOf(information, 'CHCKCLNT')
+    // Blank CONNAUTH asks nobody for a password; a name that leads nowhere is a mistake, and asks everybody.
+    const check = connectionAuthority === '' ? 'NONE' : (information === null ? '' : textOf(information, 'CHCKCLNT')) || 'REQUIRED'
     return {
       channel: administration.find('CHANNEL', channel) ?? undefined,
       records: administration.list('CHLAUTH'),
