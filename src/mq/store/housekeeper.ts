@@ -124,7 +124,7 @@ export class Housekeeper {
       if (await this.#checkpointer.write(false)) this.#wantsRoom = true
       await this.#prepare()
     }
-    this.#tellPinned()
+    if (!this.#isStopped) this.#tellPinned()
     if (this.#wantsRoom) await this.#makeRoom()
   }
 

@@ -89,6 +89,7 @@ export class RecoveryLog implements Journal {
   #life: ExtentLife
   #index: IndexBuilder
   #events: JournalEvents | null = null
+  #isClosing = false
   #isClosed = false
 
   private constructor(options: LogOptions, recovered: Recovered, supply: ExtentSupply, first: number, history: readonly number[]) {
@@ -258,14 +259,17 @@ export class RecoveryLog implements Journal {
 
   /** Orderly end: forces everything, writes a last checkpoint, closes the files. After a failure it only closes. */
   async close(): Promise<void> {
-    if (this.#isClosed) return
-    this.#isClosed = true
+    if (this.#isClosing) return
+    this.#isClosing = true
     await this.#housekeeper.stop()
     if (this.#loop.failure === null) {
+      // What is told of these forces may lead to more records.
+      while (this.#loop.forced < this.#buffer.end) await this.#loop.forcedTo(this.#buffer.end)
+      this.#isClosed = true
       this.#state.endEpoch()
-      await this.#loop.forcedTo(this.#buffer.end)
       await this.#checkpointer.write(true)
     }
+    this.#isClosed = true
     await this.#loop.idle()
     await this.#parts.supply.close()
   }

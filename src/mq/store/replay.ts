@@ -8,7 +8,7 @@ import type { DiskFile } from '../../port/disk.js'
 import { readU64 } from './bytes.js'
 import type { Checkpoint } from './checkpoint.js'
 import { extentName, type ExtentHeader, type Geometry } from './extent.js'
-import { IndexBuilder } from './index-file.js'
+import { IndexBuilder, blankEntry } from './index-file.js'
 import type { ExtentLife } from './liveness.js'
 import { decodeRecord, entryBytes, isWholeMessage, kinds, readEntry, readOrigin } from './record.js'
 import { FileWindow, RecordScanner, lookAfter, type ScanOptions, type ScanStop, type ScannedRecord } from './scan.js'
@@ -111,7 +111,11 @@ export class Replay {
       const record = scanner.next()
       if (!record.ok) {
         if (record.why === 'bound') break
-        throw this.#damage(record)
+        // The last message went on in an extent that was taken back when the message died.
+        const isGone = builder.count === life.spillOrdinal && life.isDead(builder.count)
+        if (!isGone) throw this.#damage(record)
+        builder.add(this.#geometry.offsetOf(record.position), 0, blankEntry(), false)
+        break
       }
       if (record.kind === kinds.put || record.kind === kinds.moved) this.#index(builder, record)
     }
