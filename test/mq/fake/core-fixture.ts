@@ -2,7 +2,23 @@
 
 import { instant } from '../../../src/base/units.js'
 import type { AttributeValue, ObjectDefinition, ObjectType } from '../../../src/mq/core/definition.js'
-import type { Answer, ConnectionId, GetAnswer, GetRequest, HandleId, MqClock, OpenOptions, PutAnswer, PutRequest, UnitId } from '../../../src/mq/core/engine.js'
+import type {
+  Answer,
+  ConnectionId,
+  DeliveryId,
+  GetAnswer,
+  GetRequest,
+  HandleId,
+  MqClock,
+  OpenedObject,
+  OpenOptions,
+  OpenTarget,
+  PutAnswer,
+  PutRequest,
+  Subscribed,
+  SubscribeRequest,
+  UnitId
+} from '../../../src/mq/core/engine.js'
 import type { Lsn } from '../../../src/mq/core/journal.js'
 import { defaultDescriptor, noProperties, type Descriptor, type Properties } from '../../../src/mq/core/message.js'
 import { QueueManager } from '../../../src/mq/core/queue-manager.js'
@@ -137,9 +153,31 @@ export class CoreFixture {
   }
 
   open(connection: ConnectionId, name: string, options: OpenOptions = { input: 'shared', output: true, browse: true, inquire: true }): HandleId {
-    const opened = this.qm.open(connection, { kind: 'queue', name }, options)
-    if (!opened.ok) throw new Error(`open ${name}: ${opened.reason}`)
-    return opened.value.handle
+    return this.openTarget(connection, { kind: 'queue', name }, options).handle
+  }
+
+  openTarget(connection: ConnectionId, target: OpenTarget, options: OpenOptions): OpenedObject {
+    const opened = this.qm.open(connection, target, options)
+    if (!opened.ok) throw new Error(`open ${JSON.stringify(target)}: ${opened.reason}`)
+    this.settleLog()
+    return opened.value
+  }
+
+  subscribe(connection: ConnectionId, topic: string, request: Partial<SubscribeRequest> = {}): Subscribed {
+    const subscribed = this.qm.subscribe(connection, { topic, durableName: null, ...request })
+    if (!subscribed.ok) throw new Error(`subscribe ${topic}: ${subscribed.reason}`)
+    this.settleLog()
+    return subscribed.value
+  }
+
+  /** Publishes once; the reason. */
+  publish(connection: ConnectionId, topic: string, options: PutOptions = {}): number | undefined {
+    return this.call(connection, token => this.qm.putOne(connection, { kind: 'topic', topic }, putRequest(options), token))?.reason
+  }
+
+  settle(connection: ConnectionId, deliveries: readonly (DeliveryId | null | undefined)[], verdict: 'accept' | 'release' | 'reject', unit: UnitId | null = null): number | undefined {
+    const ids = deliveries.map(id => id ?? (-1 as DeliveryId))
+    return this.call(connection, token => this.qm.settle(connection, ids, verdict, unit, token))?.reason
   }
 
   begin(connection: ConnectionId): UnitId {
