@@ -76,12 +76,12 @@ export function compileDisplayObject(command: ParsedCommand): Compiled {
   )
   if (!read.ok) return refuse(read.fault)
   const selection = withQueueType(read.selection)
-  // Live values may cost a look into the log; nobody looks who does not show them.
+  // There may be thousands of rows, and live values may cost a look into the log: only what is used is found out.
   const isWanted = (name: string): boolean => type === 'QMGR' || selection.isAll || selection.names.includes(name) || selection.filter?.attribute === name || selection.conditions.some(condition => condition.name === name)
   return {
     ok: true,
     run: environment => {
-      const found = types.flatMap(each => listed(each, environment)).filter(definition => type === 'QMGR' || matchesPattern(pattern, definition.name))
+      const found = types.flatMap(each => listed(each, pattern, environment))
       const rows = found.sort(byName).map(definition => rowOf(definition, environment, isWanted))
       return showRows(rows, selection, displayIds[type], type === 'QMGR' ? null : [], ['AMQ8147', type === 'QMGR' ? environment.administration.name : pattern])
     }
@@ -104,12 +104,17 @@ const withQueueType = (selection: Selection): Selection => ({
   conditions: selection.conditions.map(({ name, pattern }) => ({ name: name === 'QTYPE' ? 'TYPE' : name, pattern: pattern.toUpperCase() === 'ALL' ? 'ALL' : pattern }))
 })
 
-/** Definitions of a type; with the subscriptions of connected programs, which nobody defined. */
-function listed(type: ObjectType, { administration }: Environment): readonly ObjectDefinition[] {
-  const defined = administration.list(type)
-  if (type !== 'SUB') return [...defined]
+/** Definitions of a type whose names match; with the subscriptions of connected programs, which nobody defined. */
+function listed(type: ObjectType, pattern: string, { administration }: Environment): readonly ObjectDefinition[] {
+  if (type === 'QMGR') return administration.list(type)
+  if (type !== 'SUB' && !pattern.endsWith('*')) {
+    const found = administration.find(type, pattern)
+    return found === null ? [] : [found]
+  }
+  const defined = administration.list(type).filter(({ name }) => matchesPattern(pattern, name))
+  if (type !== 'SUB') return defined
   const names = new Set(defined.map(({ name }) => name))
-  const others = administration.subscriptions().filter(({ name }) => !names.has(name))
+  const others = administration.subscriptions().filter(({ name }) => !names.has(name) && matchesPattern(pattern, name))
   return [
     ...defined,
     ...others.map(({ name, topic, destination, isDurable }): ObjectDefinition => ({
@@ -124,7 +129,8 @@ function rowOf(definition: ObjectDefinition, environment: Environment, isWanted:
   const { type, name } = definition
   let status: QueueStatus | null | undefined
   const statusOf = (): QueueStatus | null => (status ??= environment.administration.queueStatus(name))
-  const cells = cellsOf(attributesOf(type, subtypeOf(definition)), definition, attribute => (isWanted(attribute) ? liveValue(definition, attribute, environment, statusOf) : null))
+  const wanted = attributesOf(type, subtypeOf(definition)).filter(attribute => isWanted(attribute.name))
+  const cells = cellsOf(wanted, definition, attribute => liveValue(definition, attribute, environment, statusOf))
   return { keys: keysOf(definition, name), cells }
 }
 

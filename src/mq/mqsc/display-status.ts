@@ -80,7 +80,11 @@ function monitoringOf(queue: ObjectDefinition, general: string): string {
   return general === 'NONE' || (own === 'QMGR' && general === '') ? 'OFF' : own === 'QMGR' || own === '' ? general : own
 }
 
-const localQueues = (pattern: string, { administration }: Environment): readonly ObjectDefinition[] => administration.list('QLOCAL').filter(({ name }) => matchesPattern(pattern, name))
+function localQueues(pattern: string, { administration }: Environment): readonly ObjectDefinition[] {
+  if (pattern.endsWith('*')) return administration.list('QLOCAL').filter(({ name }) => matchesPattern(pattern, name))
+  const queue = administration.find('QLOCAL', pattern)
+  return queue === null ? [] : [queue]
+}
 
 function queueRow(queue: ObjectDefinition, environment: Environment, monitoring: string, log: LogStatus): Row {
   const status = environment.administration.queueStatus(queue.name)
