@@ -425,8 +425,10 @@ export class ClientSession implements Session {
 
   #endWith(reason: Reason, text: string, why: string | null): void {
     if (this.#state.kind === 'ended') return
+    const isGreeted = this.#state.kind !== 'preamble'
     this.#leave('broken')
-    this.#reply(0, { kind: 'end', reason, text })
+    // Before the version is chosen a frame would not be understood.
+    if (isGreeted) this.#reply(0, { kind: 'end', reason, text })
     this.#context.output.end(why)
   }
 
