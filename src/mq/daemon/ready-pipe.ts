@@ -25,15 +25,17 @@ export class ReadyPipe {
     this.#descriptor = Number.isInteger(descriptor) && descriptor > 2 ? descriptor : null
   }
 
-  say(word: StartWord): void {
-    if (this.#descriptor === null) return
+  /** False when strmqm is gone: whoever started it does not want it any more. */
+  say(word: StartWord): boolean {
+    if (this.#descriptor === null) return true
     try {
       fs.writeSync(this.#descriptor, `${JSON.stringify(word)}\n`)
       if (word.kind === 'ready' || word.kind === 'failed') this.#close()
+      return true
     } catch (error) {
-      // strmqm was interrupted; the queue manager was asked to start and starts.
       if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error
       this.#close()
+      return false
     }
   }
 

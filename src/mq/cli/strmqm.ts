@@ -1,0 +1,6 @@
+/** The process behind bin/strmqm. */
+
+import { runCommand } from './command.js'
+import { strmqm } from './strmqm-program.js'
+
+await runCommand(strmqm)
