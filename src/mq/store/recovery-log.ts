@@ -25,7 +25,7 @@ import { Mover } from './mover.js'
 import { ReadCache } from './read-cache.js'
 import { encodeSmall, kinds, movedPayloadBytes, putPayloadBytes, writeMoved, writePut } from './record.js'
 import { activeDirectory, recover, type Recovered } from './recovery.js'
-import { checkpointsIn, clearAway, cutTail, firstExtent, indexesIn, leftovers, lonelyIndexes, wasOrderly, type TornTail } from './take-over.js'
+import { checkpointsIn, clearAway, cutTail, firstExtent, forceTail, indexesIn, leftovers, lonelyIndexes, wasOrderly, type TornTail } from './take-over.js'
 import { LogWindow } from './window.js'
 
 export interface LogOptions {
@@ -152,6 +152,7 @@ export class RecoveryLog implements Journal {
     const recovered = await recover({ disk, directory, qmid, epoch })
     const supply = new ExtentSupply({ disk, active, geometry: recovered.geometry, qmid, epoch, mayWrite, sparesMax: options.primary })
     if (!mayWrite()) throw new HaError('HA_MQ_LOCK_LOST')
+    await forceTail(disk, active, recovered)
     const torn = await clearAway(disk, active, recovered, supply)
     const first = firstExtent(recovered)
     if (!(await supply.prepare(first, recovered.tail.end))) throw new HaError('HA_MQ_LOG_FULL', `${active}: the disk has no room for one more extent of the log`)

@@ -33,6 +33,8 @@ export interface EpochRange {
 export interface Tail {
   /** Where the log ends. */
   readonly end: number
+  /** Everything before this was forced once, as records after it prove; at most `end`. */
+  readonly durable: number
   /** Bytes after the end that were never forced as a whole are there. */
   readonly isTorn: boolean
   /** Why the record at the end does not count. */
@@ -77,6 +79,8 @@ export class Replay {
   readonly #geometry: Geometry
   readonly #extents: ReadonlyMap<number, FoundExtent>
   readonly #directory: string
+  /** Of the range that was read last: see Tail. */
+  #durable = 0
   #window: { readonly extent: number; readonly window: FileWindow } | null = null
 
   constructor(checkpoint: Checkpoint, extents: readonly FoundExtent[], geometry: Geometry, directory: string) {
@@ -88,7 +92,7 @@ export class Replay {
 
   /** Applies all ranges to the checkpoint's state. @throws HaError HA_MQ_DAMAGED, HA_MQ_NEWER_VERSION */
   run(ranges: readonly EpochRange[]): Tail {
-    let tail: Tail = { end: this.#checkpoint.replayFrom, isTorn: false, reason: '' }
+    let tail: Tail = { end: this.#checkpoint.replayFrom, durable: this.#checkpoint.replayFrom, isTorn: false, reason: '' }
     for (const range of ranges) {
       const options = this.#scan(range.epoch, range.start, range.bound)
       const scanner = new RecordScanner(options)
@@ -125,11 +129,13 @@ export class Replay {
 
   #readAll(scanner: RecordScanner, range: EpochRange): ScanStop {
     const { liveness } = this.#checkpoint.state
+    this.#durable = range.start
     for (;;) {
       const record = scanner.next()
       if (!record.ok) return record
       const extent = this.#geometry.extentOf(record.position)
       const life = liveness.begin(extent, range.epoch)
+      this.#durable = Math.max(this.#durable, record.durable)
       this.#apply(life, record)
       const next = this.#geometry.extentOf(record.end)
       if (next === extent) continue
@@ -217,7 +223,7 @@ export class Replay {
   /** The end of an epoch that a later one has sealed. */
   #sealedAt(stop: ScanStop, range: EpochRange): Tail {
     if (stop.why !== 'bound') throw this.#damage(stop)
-    return { end: range.bound, isTorn: false, reason: '' }
+    return { end: range.bound, durable: range.bound, isTorn: false, reason: '' }
   }
 
   /** The end of the last epoch: clean, torn, or not the end at all. */
@@ -228,7 +234,7 @@ export class Replay {
     const here = this.#geometry.extentOf(stop.at)
     if (stop.why === 'no-file' && [...this.#extents.values()].some(extent => extent.number > here && extent.header.epoch === range.epoch)) throw this.#damage(stop)
     const isTorn = stop.position !== stop.at || after.end !== 0 || this.#hasBytes(stop.at)
-    return { end: stop.position, isTorn, reason: stop.reason }
+    return { end: stop.position, durable: Math.min(this.#durable, stop.position), isTorn, reason: stop.reason }
   }
 
   /** Something that wants to be the record of this position, or anything in the last bytes of a file cut short. */

@@ -39,6 +39,29 @@ export function firstExtent(recovered: Recovered): number {
   return Math.max(last, ...present) + (wasOrderly(recovered) ? 1 : 2)
 }
 
+/**
+ * Makes the last batch durable, before anything is built on it: we may have read it from the cache of a system whose disk never
+ * had it, since our predecessor was killed before its force, or its force failed. Written again, for after a failed force a
+ * cache takes its bytes for clean, and another force alone would not write them.
+ */
+export async function forceTail(disk: Disk, active: string, { tail, files, geometry }: Recovered): Promise<void> {
+  for (let at = tail.durable; at < tail.end; ) {
+    const extent = geometry.extentOf(at)
+    const until = Math.min(tail.end, geometry.endOf(extent))
+    const source = files.get(extent)
+    if (source !== undefined) {
+      const file = await disk.open(path.join(active, extentName(extent)), 'read-write')
+      try {
+        await file.write([source.read(geometry.offsetOf(at), until - at)], geometry.offsetOf(at))
+        await file.force()
+      } finally {
+        await file.close()
+      }
+    }
+    at = geometry.startOf(extent + 1)
+  }
+}
+
 /** Before the new extent: what must not be lost is copied, what is nobody's is removed. */
 export async function clearAway(disk: Disk, active: string, recovered: Recovered, supply: ExtentSupply): Promise<TornTail | null> {
   const { tail, names, files, geometry } = recovered

@@ -84,9 +84,10 @@ export class Ledger {
    * A message was handed to a client.
    *
    * @param how    'take' removes it for good; 'unit' and 'lock' until settled; 'browse' only shows it
-   * @param others destructive gets of this queue that are under way and may hold earlier messages
+   * @param facts  `others`: destructive gets of this queue that are under way and may hold earlier messages; `choice`: what
+   *               was available when it was asked for, if that is not now
    */
-  delivered(line: Line, how: 'take' | 'unit' | 'lock' | 'browse', facts: { readonly wallMs: number; readonly body: Buffer; readonly unit: UnitLine | null; readonly queue: string; readonly others: number }): void {
+  delivered(line: Line, how: 'take' | 'unit' | 'lock' | 'browse', facts: { readonly wallMs: number; readonly body: Buffer; readonly unit: UnitLine | null; readonly queue: string; readonly others: number; readonly choice: ReadonlySet<Line> | null }): void {
     const name = `message ${line.id} of ${line.queue}`
     if (line.queue !== facts.queue) throw new Broken(`${name} was delivered from ${facts.queue}`)
     if (!line.body.equals(facts.body)) throw new Broken(`${name} was delivered with another body: ${facts.body.length} bytes, not ${line.body.length}`)
@@ -100,13 +101,18 @@ export class Ledger {
     }
     if (line.state === 'possible') line.state = 'there'
     if (how === 'browse') return
-    const passed = [...this.lines.values()].filter(other => other !== line && isBefore(other, line) && this.#isAvailable(other, facts.wallMs))
+    const passed = [...this.lines.values()].filter(other => other !== line && isBefore(other, line) && this.#isAvailable(other, facts.wallMs) && facts.choice?.has(other) !== false)
     if (passed.length > facts.others) throw new Broken(`${name} was delivered before ${passed.map(other => other.id).join(', ')} (${facts.others} gets under way)`)
     line.state = how === 'take' ? 'gone' : 'locked'
     if (how === 'unit' && facts.unit !== null) {
       line.unit = facts.unit
       facts.unit.gets.push(line)
     }
+  }
+
+  /** What a get could be given now. */
+  available(queue: string, wallMs: number): Set<Line> {
+    return new Set([...this.lines.values()].filter(line => line.queue === queue && this.#isAvailable(line, wallMs)))
   }
 
   /** Nothing was found (2033): then there was nothing. */

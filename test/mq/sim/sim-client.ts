@@ -262,9 +262,11 @@ export class SimClient {
   #get(queue: string, handle: HandleId, unit: OpenUnit | null, waitMs: number): void {
     const { ledger } = this.#world
     const isAlone = unit === null
+    // It is chosen now, and answered when its removal is durable.
+    const asked = { wallMs: this.#world.clock.wallMs(), choice: ledger.available(queue, this.#world.clock.wallMs()) }
     const token = this.#call(`get from ${queue}${unit === null ? '' : ` in ${unit.line.name}`}${waitMs === 0 ? '' : ` waiting ${waitMs} ms`}`, unit, answer => {
       if (isAlone) ledger.answered(queue)
-      this.#got(answer, queue, isAlone ? 'take' : 'unit', unit, waitMs !== 0)
+      this.#got(answer, queue, isAlone ? 'take' : 'unit', unit, waitMs !== 0, isAlone ? asked : null)
     })
     if (isAlone) ledger.askedFor(queue)
     this.#world.engine().get(this.#own(), handle, { mode: 'get', unit: unit?.id ?? null, waitMs }, token)
@@ -282,7 +284,7 @@ export class SimClient {
   }
 
   /** `isLate`: the answer may be older than other answers, so that an empty queue proves nothing. */
-  #got(answer: Answer, queue: string, how: 'take' | 'unit' | 'lock' | 'browse', unit: OpenUnit | null, isLate: boolean): void {
+  #got(answer: Answer, queue: string, how: 'take' | 'unit' | 'lock' | 'browse', unit: OpenUnit | null, isLate: boolean, asked: { readonly wallMs: number; readonly choice: ReadonlySet<Line> } | null = null): void {
     const { ledger, clock } = this.#world
     if (answer.kind !== 'get') throw new Broken('a get was answered as something else')
     if (answer.message === null) {
@@ -296,7 +298,7 @@ export class SimClient {
     if (line === undefined) throw new Broken(`${queue} delivered a message that nobody put: ${body.subarray(0, 16).toString('hex')}`)
     this.#world.tell(`${this.name}: got ${line.id} (${how})`)
     const others = isLate ? Infinity : ledger.askedCount(queue)
-    ledger.delivered(line, how, { wallMs: clock.wallMs(), body, unit: unit?.line ?? null, queue, others })
+    ledger.delivered(line, how, { wallMs: asked?.wallMs ?? clock.wallMs(), body, unit: unit?.line ?? null, queue, others, choice: asked?.choice ?? null })
     if (answer.delivery !== null) this.#deliveries.set(answer.delivery, line)
   }
 

@@ -212,6 +212,13 @@ export class World implements ClientWorld {
     }
   }
 
+  /** What a client was told and should not have been. */
+  #broken: unknown = null
+
+  #checkUnbroken(): void {
+    if (this.#broken !== null) throw this.#broken
+  }
+
   /** A life: actions, disk, time, in any order, until an end. */
   async #live(process: SimProcess): Promise<void> {
     const { prng } = this
@@ -220,6 +227,7 @@ export class World implements ClientWorld {
       const life = this.#own()
       if (life.failure !== null) {
         this.#drain()
+        this.#checkUnbroken()
         return this.#end(process, prng.pick(['kill', 'cut']))
       }
       this.#now += prng.chance(1, 20) ? prng.below(2_000) : prng.below(10)
@@ -234,6 +242,7 @@ export class World implements ClientWorld {
         this.#disk.step()
       }
       this.#onForced()
+      this.#checkUnbroken()
     }
     const end = prng.pick(this.#ends)
     if (end === 'orderly') await this.#stop(process)
@@ -247,7 +256,14 @@ export class World implements ClientWorld {
     for (let answers = life.manager.takeAnswers(); answers.length > 0; answers = life.manager.takeAnswers()) {
       for (const { connection, token, answer } of answers) {
         // Who has left hears no more.
-        this.#clients.find(client => client.connection === connection)?.onAnswer(token, answer)
+        const client = this.#clients.find(one => one.connection === connection)
+        try {
+          client?.onAnswer(token, answer)
+        } catch (error) {
+          // The log may be our caller, and would take it for its own failure.
+          this.#broken ??= error
+          return
+        }
       }
     }
     life.manager.takeEvents()
@@ -295,6 +311,7 @@ export class World implements ClientWorld {
   }
 
   #end(process: SimProcess, how: End): void {
+    this.#checkUnbroken()
     this.tell(`end: ${how}`)
     this.#life?.abandon()
     this.#life = null
@@ -352,6 +369,7 @@ export class World implements ClientWorld {
       this.#disk.step()
     }
     await turn()
+    this.#checkUnbroken()
     if (life.failure === null) {
       this.#drain()
       return true
