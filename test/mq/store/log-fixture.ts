@@ -73,6 +73,7 @@ export class Fixture {
   }
 
   events(): JournalEvents {
+    const own = this.process
     return {
       onForced: () => {
         this.forcedCalls += 1
@@ -87,7 +88,8 @@ export class Fixture {
         this.onPinned?.(unit)
       },
       onFailed: error => {
-        this.failure = error
+        // What a killed process notices of its end is nobody's failure.
+        if (!own.isEnded) this.failure = error
       }
     }
   }
