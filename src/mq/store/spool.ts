@@ -63,7 +63,8 @@ export class MessageSpool implements Spool {
   #fileEnd = 0
   #residentBytes = 0
   #hasDiskRefused = false
-  #writing: Promise<void> | null = null
+  #isWriting = false
+  #writing: Promise<void> = Promise.resolve()
 
   private constructor(options: SpoolOptions, file: DiskFile) {
     this.#disk = options.disk
@@ -122,7 +123,7 @@ export class MessageSpool implements Spool {
 
   /** Writes under way have ended and the file is gone. */
   async close(): Promise<void> {
-    while (this.#writing !== null) await this.#writing
+    while (this.#isWriting) await this.#writing
     await this.#file.close()
     try {
       await this.#disk.remove(this.#path)
@@ -189,11 +190,12 @@ export class MessageSpool implements Spool {
 
   /** Begins to write the oldest chunks out while more memory is used than there should be. */
   #spill(): void {
-    if (this.#residentBytes > this.#memoryBytes && !this.#hasDiskRefused) this.#writing ??= this.#writeOut()
+    if (this.#residentBytes > this.#memoryBytes && !this.#hasDiskRefused && !this.#isWriting) this.#writing = this.#writeOut()
   }
 
   /** Never rejects: a disk that refuses only means that memory is all there is. */
   async #writeOut(): Promise<void> {
+    this.#isWriting = true
     while (this.#residentBytes > this.#memoryBytes && !this.#hasDiskRefused) {
       const chunk = this.#full.shift()
       if (chunk === undefined) break
@@ -204,7 +206,7 @@ export class MessageSpool implements Spool {
         else this.#drop(chunk)
       }
     }
-    this.#writing = null
+    this.#isWriting = false
   }
 
   async #write(chunk: Chunk, position: number): Promise<boolean> {
