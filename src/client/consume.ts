@@ -9,6 +9,7 @@ import type { Handle } from './handle.js'
 import type { Line } from './line.js'
 import { Received } from './message.js'
 import { abortReason, MqError, reasons } from './mq-error.js'
+import { awaitedLater } from './supervise.js'
 import { readDone } from './unit.js'
 import type { Unit } from './unit.js'
 
@@ -115,7 +116,7 @@ export async function* consume(line: Line, handle: Handle, options: ConsumeOptio
       },
       'again'
     ).then(got => (got === null ? null : new Delivery(got, line)))
-    next.catch(() => undefined) // it is awaited below, in its turn
+    awaitedLater(next)
     asked.push(next)
   }
   try {

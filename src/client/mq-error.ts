@@ -32,12 +32,3 @@ export function abortReason(signal: AbortSignal): Error {
   const reason: unknown = signal.reason
   return reason instanceof Error ? reason : new Error('aborted', { cause: reason })
 }
-
-/** The owner of promises that nobody awaits; a rejection is a bug and must be heard. */
-export function supervise(name: string, promise: Promise<unknown>): void {
-  promise.then(undefined, (error: unknown) => {
-    queueMicrotask(() => {
-      throw new Error(`${name} failed`, { cause: error })
-    })
-  })
-}

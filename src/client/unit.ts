@@ -6,7 +6,8 @@ import { encodeRequest } from '../mq/protocol/client/request.js'
 import { refusal } from './handle.js'
 import { Lanes, originOf } from './lanes.js'
 import type { Line } from './line.js'
-import { MqError, reasons, supervise } from './mq-error.js'
+import { MqError, reasons } from './mq-error.js'
+import { supervise } from './supervise.js'
 
 /** No unit has this number. */
 const noUnit = 0 as UnitId
@@ -65,7 +66,7 @@ export class Unit {
     const over = (): void => {
       this.#work.delete(work)
     }
-    work.then(over, over)
+    supervise('forgetting a call that is over', work.then(over, over))
     return work
   }
 

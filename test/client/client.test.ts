@@ -114,8 +114,9 @@ t.test('units of work: commit, backout, disposal, an error in a transaction -> w
   const unit = await connection.begin()
   await queue.put('a', { unit, persistent: true })
   t.equal(await queue.get(), null, 'not seen before the commit')
-  void queue.put('b', { unit }).then(() => undefined)
+  const late = queue.put('b', { unit })
   await unit.commit()
+  await late
   t.equal(qm.depth('Q'), 2, 'the commit waited for the put under way')
   await t.rejects(unit.commit(), reason(2046))
   await t.rejects(queue.put('c', { unit }), reason(2046))

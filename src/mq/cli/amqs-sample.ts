@@ -7,17 +7,16 @@
  */
 
 import { readFileSync } from 'node:fs'
-import path from 'node:path'
 import type { Readable } from 'node:stream'
 import { Command, CommanderError } from 'commander'
 import { HaError } from '../../base/errors.js'
 import type { CommandContext } from '../../cli/context.js'
 import { connect, MqError, reasons } from '../../client/client.js'
 import type { Connection, ConnectionNotice, ConnectOptions, FailoverOptions, Received } from '../../client/client.js'
-import { packageRoot } from '../../daemon/paths.js'
 import { layoutFrom, localFiles } from '../installation/layout.js'
 import { findQueueManager, readInstallation } from '../installation/mqs-ini.js'
 import { directoryName } from '../installation/names.js'
+import { productVersion } from './product.js'
 
 export const wrongUse = 99
 
@@ -54,7 +53,7 @@ export function parseSample(description: SampleDescription, args: readonly strin
     .option('--user <name>', 'user for the password check; default MQSAMP_USER_ID')
     .option('--password-file <path>', 'its first line is the password; default MQSAMP_PASSWORD')
     .option('--token-file <path>', 'its first line is a token, instead of user and password')
-    .version(versionText(), '--version')
+    .version(productVersion().version, '--version')
     .addHelpText('after', '\nExit status: 0, or the reason code of what failed, of which a shell sees the last byte; 99 wrong use.')
     .exitOverride()
     .configureOutput({ writeOut: text => context.out(text.trimEnd()), writeErr: text => context.err(text.trimEnd()) })
@@ -68,8 +67,6 @@ export function parseSample(description: SampleDescription, args: readonly strin
     return error.exitCode === 0 ? 0 : wrongUse
   }
 }
-
-const versionText = (): string => (JSON.parse(readFileSync(path.join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version
 
 export interface ConnectingOptions {
   readonly isClient?: boolean
