@@ -1,0 +1,261 @@
+import t from 'tap'
+import { HaError } from '../../../src/base/errors.js'
+import type { KeptMessage } from '../../../src/mq/core/engine.js'
+import { lsn, type Move } from '../../../src/mq/core/journal.js'
+import { CoreFixture } from '../fake/core-fixture.js'
+
+t.test('define: made, replaced with its messages, there after a restart; another type of the same name -> 2100', async t => {
+  const f = new CoreFixture()
+  f.define('QLOCAL', 'Q', { DESCR: 'first' })
+  f.define('CHANNEL', 'Q', { CHLTYPE: 'SVRCONN' })
+  const c = f.connect()
+  f.put(c, f.open(c, 'Q'), { body: 'x', persistent: true })
+  f.define('QLOCAL', 'Q', { DESCR: 'second' })
+  t.match(f.qm.define({ type: 'QALIAS', name: 'Q', attributes: {} }), { ok: false, reason: 2100 })
+  f.crash()
+  t.equal(f.qm.find('QLOCAL', 'Q')?.attributes['DESCR'], 'second')
+  t.equal(f.qm.find('CHANNEL', 'Q')?.attributes['CHLTYPE'], 'SVRCONN')
+  t.equal(f.qm.find('QALIAS', 'Q'), null)
+  t.match(f.qm.findQueue('Q'), { type: 'QLOCAL' })
+  t.equal(f.depth('Q'), 1)
+  t.strictSame(f.qm.list('QLOCAL').map(({ name }) => name), ['Q'])
+})
+
+t.test('define: the answer is durable at the position it says', async t => {
+  const f = new CoreFixture()
+  const outcome = f.qm.define({ type: 'QLOCAL', name: 'Q', attributes: {} })
+  t.match(outcome, { ok: true, end: f.journal.end })
+})
+
+t.test('define: no more shared while several get, or another usage while used -> 2042', async t => {
+  const f = new CoreFixture()
+  f.define('QLOCAL', 'Q')
+  const c = f.connect()
+  const handles = [f.open(c, 'Q'), f.open(c, 'Q')]
+  const unshared = { type: 'QLOCAL', name: 'Q', attributes: { SHARE: 'NO' } } as const
+  t.match(f.qm.define(unshared), { reason: 2042 })
+  t.match(f.qm.define(unshared, { force: true }), { ok: true })
+  t.match(f.qm.define({ type: 'QLOCAL', name: 'Q', attributes: { USAGE: 'XMITQ' } }, { force: true }), { reason: 2042 })
+  for (const handle of handles) f.qm.close(c, handle)
+  t.match(f.qm.define({ type: 'QLOCAL', name: 'Q', attributes: { USAGE: 'XMITQ' } }), { ok: true })
+})
+
+t.test('delete: open 2042, messages 2055 unless purged, uncommitted 2055 even so, unknown 2085', async t => {
+  const f = new CoreFixture()
+  f.define('QLOCAL', 'Q')
+  const c = f.connect()
+  const h = f.open(c, 'Q')
+  f.put(c, h, { persistent: true })
+  f.put(c, h, { persistent: false })
+  t.match(f.qm.remove('QLOCAL', 'Q', { purge: true }), { reason: 2042 })
+  const unit = f.begin(c)
+  f.put(c, h, { persistent: true, unit })
+  f.qm.close(c, h)
+  t.match(f.qm.remove('QLOCAL', 'Q', { purge: true }), { reason: 2055 })
+  f.commit(c, unit)
+  t.match(f.qm.remove('QLOCAL', 'Q'), { reason: 2055 })
+  t.match(f.qm.remove('QALIAS', 'Q', { purge: true }), { reason: 2085 })
+  t.match(f.qm.remove('QLOCAL', 'Q', { purge: true }), { ok: true })
+  t.match(f.qm.remove('QLOCAL', 'Q'), { reason: 2085 })
+  f.settleLog()
+  t.equal(f.journal.unreleased() + f.spool.count, 0)
+  f.crash()
+  t.equal(f.qm.find('QLOCAL', 'Q'), null)
+})
+
+t.test('delete and define again -> another queue: nothing of the old one appears in it', async t => {
+  const f = new CoreFixture()
+  f.define('QLOCAL', 'Q')
+  const c = f.connect()
+  const h = f.open(c, 'Q')
+  f.forcing = false
+  f.put(c, h, { body: 'old', persistent: true })
+  const token = f.lastToken
+  f.qm.close(c, h)
+  t.match(f.qm.remove('QLOCAL', 'Q', { purge: true }), { ok: true })
+  t.match(f.qm.define({ type: 'QLOCAL', name: 'Q', attributes: {} }), { ok: true })
+  f.force()
+  t.match(f.answerOf(c, token), { reason: 0 }, 'it was put, and then purged')
+  t.equal(f.text(c, f.open(c, 'Q')), 2033)
+  f.crash()
+  t.equal(f.depth('Q'), 0)
+})
+
+t.test('clear: open for input 2042, uncommitted 2055; else empty, also after a restart', async t => {
+  const f = new CoreFixture()
+  f.define('QLOCAL', 'Q')
+  const c = f.connect()
+  const h = f.open(c, 'Q', { output: true })
+  f.put(c, h, { persistent: true })
+  f.put(c, h, { persistent: false })
+  const input = f.open(c, 'Q', { input: 'shared' })
+  t.match(f.qm.clear('Q'), { reason: 2042 })
+  f.qm.close(c, input)
+  const unit = f.begin(c)
+  f.put(c, h, { unit })
+  t.match(f.qm.clear('Q'), { reason: 2055 })
+  f.backout(c, unit)
+  t.match(f.qm.clear('Q'), { ok: true })
+  t.match(f.qm.clear('NOT.THERE'), { reason: 2085 })
+  f.settleLog()
+  t.equal(f.journal.unreleased() + f.spool.count, 0)
+  f.crash()
+  t.equal(f.depth('Q'), 0)
+})
+
+t.test('displays: queue, handles, connections -> what is open, how old, what was done', async t => {
+  const f = new CoreFixture()
+  f.define('QLOCAL', 'Q')
+  const c = f.connect('alice', 'amqsput')
+  t.match(f.qm.queueStatus('Q'), { depth: 0, openInput: 0, openOutput: 0, hasUncommitted: false, oldestSeconds: null, lastPutMs: null, lastGetMs: null })
+  const h = f.open(c, 'Q', { input: 'exclusive', output: true })
+  f.put(c, h, { persistent: true })
+  const putAt = f.clock.wall
+  f.clock.advance(5_900)
+  const unit = f.begin(c)
+  t.match(f.qm.connections(), [{ unitStartedMs: null }], 'nothing was done in it yet')
+  f.put(c, h, { unit })
+  t.match(f.qm.queueStatus('Q'), { depth: 2, openInput: 1, openOutput: 1, hasUncommitted: true, oldestSeconds: 5, lastPutMs: f.clock.wall, lastGetMs: null })
+  f.get(c, h)
+  t.match(f.qm.queueStatus('Q'), { lastGetMs: f.clock.wall })
+  t.match(f.qm.handles('Q'), [{ queue: 'Q', applicationTag: 'amqsput', user: 'alice', processId: 7, input: 'EXCL', output: true, browse: false, inquire: false }])
+  const [status] = f.qm.connections()
+  t.match(status, { id: /^[0-9A-F]{16}$/, kind: 'local', applicationTag: 'amqsput', unitStartedMs: f.clock.wall, connectedMs: putAt, puts: 2, gets: 1 })
+  t.equal(f.qm.queueStatus('NOT.THERE'), null)
+  t.strictSame(f.qm.handles('NOT.THERE'), [])
+})
+
+t.test('end of a connection by an administrator -> told so, its unit backed out; unknown -> false', async t => {
+  const f = new CoreFixture()
+  f.define('QLOCAL', 'Q')
+  const c = f.connect()
+  const h = f.open(c, 'Q')
+  const unit = f.begin(c)
+  f.put(c, h, { unit, persistent: true })
+  f.get(c, h, { waitMs: -1 })
+  const waiting = f.lastToken
+  const [status] = f.qm.connections()
+  t.equal(f.qm.endConnection('0'), false)
+  t.equal(f.qm.endConnection(status?.id ?? ''), true)
+  t.strictSame(f.qm.takeEvents(), [{ kind: 'end', connection: c, reason: 2009 }])
+  f.collect()
+  t.match(f.answerOf(c, waiting), { reason: 2009 })
+  t.equal(f.depth('Q'), 0)
+  t.equal(f.qm.endConnection(status?.id ?? ''), false)
+})
+
+t.test('quiesce: connections are told and waits end with 2161; open units may be finished, nothing new begun', async t => {
+  const f = new CoreFixture()
+  f.define('QLOCAL', 'Q')
+  const c = f.connect()
+  const h = f.open(c, 'Q')
+  const unit = f.begin(c)
+  f.get(c, h, { waitMs: -1 })
+  const waiting = f.lastToken
+  f.qm.onEnd('quiesce')
+  f.qm.onEnd('quiesce')
+  t.strictSame(f.qm.takeEvents(), [{ kind: 'quiesce', connection: c }])
+  f.collect()
+  t.match(f.answerOf(c, waiting), { reason: 2161 })
+  t.match(f.qm.connect({ kind: 'local', applicationTag: '', user: '', channel: '', connectionName: '', processId: 1 }), { reason: 2161 })
+  t.match(f.qm.open(c, { kind: 'queue', name: 'Q' }, { output: true }), { reason: 2161 })
+  t.match(f.qm.begin(c), { reason: 2161 })
+  t.equal(f.put(c, h)?.reason, 2161)
+  t.equal(f.text(c, h), 2161)
+  t.equal(f.put(c, h, { unit, persistent: true })?.reason, 0)
+  t.equal(f.commit(c, unit), 0)
+  t.equal(f.depth('Q'), 1)
+})
+
+t.test('stop: every connection is ended, its unit backed out; what was durable is still answered; calls -> 2162', async t => {
+  const f = new CoreFixture()
+  f.define('QLOCAL', 'Q')
+  const c = f.connect()
+  const h = f.open(c, 'Q')
+  const unit = f.begin(c)
+  f.put(c, h, { unit, persistent: true })
+  f.forcing = false
+  f.put(c, h, { body: 'x', persistent: true })
+  const put = f.lastToken
+  f.qm.onEnd('stop')
+  t.strictSame(f.qm.takeEvents(), [{ kind: 'end', connection: c, reason: 2162 }])
+  f.force()
+  t.match(f.answerOf(c, put), { reason: 0 })
+  t.equal(f.put(c, h)?.reason, 2162)
+  t.equal(f.text(c, h), 2162)
+  t.match(f.qm.begin(c), { reason: 2162 })
+  t.equal(f.commit(c, unit), 2162)
+  f.qm.disconnect(c, 'broken')
+  t.equal(f.depth('Q'), 1)
+})
+
+t.test('log failed: connections end, and what waits for the log is never answered', async t => {
+  const f = new CoreFixture()
+  f.define('QLOCAL', 'Q')
+  const c = f.connect()
+  f.forcing = false
+  f.put(c, f.open(c, 'Q'), { persistent: true })
+  f.qm.onFailed(new HaError('HA_MQ_LOG_FAILED'))
+  t.match(f.qm.takeEvents(), [{ kind: 'end', connection: c }])
+  const { end } = f.journal
+  f.qm.disconnect(c, 'broken')
+  t.equal(f.journal.end, end, 'and nothing is appended')
+  t.strictSame(f.qm.takeAnswers(), [])
+})
+
+t.test('NPMCLASS(HIGH): nonpersistent messages survive an orderly end, in their places; NORMAL ones do not', async t => {
+  const f = new CoreFixture()
+  f.define('QLOCAL', 'HIGH', { NPMCLASS: 'HIGH' })
+  f.define('QLOCAL', 'NORMAL', { NPMCLASS: 'NORMAL' })
+  const c = f.connect()
+  for (const queue of ['HIGH', 'NORMAL']) {
+    const h = f.open(c, queue)
+    for (const [body, persistent] of [['1', false], ['2', true], ['3', false], ['4', true]] as const) f.put(c, h, { body, persistent })
+    const unit = f.begin(c)
+    f.put(c, h, { body: 'uncommitted', persistent: false, unit })
+  }
+  const h = f.open(c, 'HIGH')
+  f.settle(c, [f.get(c, h, { mode: 'lock' })?.delivery], 'release')
+  f.qm.onEnd('stop')
+  const kept: KeptMessage[] = [...f.qm.keptMessages()]
+  t.equal(kept.length, 2)
+  f.settleLog()
+  f.crash()
+  for (const message of kept) f.qm.keep(message)
+  const again = f.connect()
+  const high = f.open(again, 'HIGH')
+  t.equal(f.get(again, high, { mode: 'browse-first' })?.message?.descriptor.backoutCount, 1)
+  t.strictSame([1, 2, 3, 4, 5].map(() => f.text(again, high)), ['1', '2', '3', '4', 2033])
+  const normal = f.open(again, 'NORMAL')
+  t.strictSame([1, 2, 3].map(() => f.text(again, normal)), ['2', '4', 2033])
+})
+
+t.test('moved records: the table follows; one that was got meanwhile is left alone', async t => {
+  const f = new CoreFixture()
+  f.define('QLOCAL', 'Q')
+  const c = f.connect()
+  const h = f.open(c, 'Q')
+  for (let count = 0; count < 100; count++) f.put(c, h, { body: `${count}`, persistent: true, descriptor: { priority: count % 3 } })
+  const moves: Move[] = f.journal.written.flatMap(({ record, place }) => {
+    if (record.kind !== 'put' || record.entry.order % 7 !== 0) return []
+    const { place: to } = f.journal.append(record) as { place: Move['to'] }
+    f.journal.damaged.add(place.lsn)
+    return [{ entry: record.entry, from: place, to }]
+  })
+  t.equal(f.text(c, h), '2')
+  f.qm.onMoved(moves)
+  const bodies = Array.from({ length: 99 }, () => f.text(c, h, { mode: 'browse-next' }))
+  t.equal(new Set(bodies).size, 99)
+  t.notOk(bodies.includes(2101))
+  f.qm.onMoved(moves.map(move => ({ ...move, to: { ...move.to, lsn: lsn(1) } })))
+  t.equal(f.text(c, h, { mode: 'browse-first' }), '5', 'moved from elsewhere than where it is: not followed')
+})
+
+t.test('restart: a message of a queue that does not exist -> HA_MQ_DAMAGED, not a queue manager without it', async t => {
+  const f = new CoreFixture()
+  f.define('QLOCAL', 'Q')
+  const c = f.connect()
+  f.put(c, f.open(c, 'Q'), { persistent: true })
+  f.journal.written.splice(0, 1)
+  t.throws(() => f.crash(), { code: 'HA_MQ_DAMAGED' })
+})
