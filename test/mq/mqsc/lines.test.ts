@@ -1,6 +1,7 @@
 /** Lines become commands: every rule of the reference's section 3.1 on lines, and the rows of 13.1 that go wrong easily. */
 
 import t from 'tap'
+import { Prng } from '../../../src/base/prng.js'
 import { commandLengthMax, CommandReader, lineLengthMax, readCommands } from '../../../src/mq/mqsc/lines.js'
 import type { ReadItem } from '../../../src/mq/mqsc/lines.js'
 
@@ -82,4 +83,20 @@ t.test('lines: a control character at the end of a line -> AMQ8405; a carriage r
 
 t.test('lines: a line that is too long does not take the next command with it', async t => {
   t.strictSame(shown(readCommands(`DEF QL(A) DESCR('${'x'.repeat(3000)}')\nPING QMGR`)).slice(1), ['fault 1 AMQ8405', 'echo 2 PING QMGR', 'command 2 PING QMGR', 'end'])
+})
+
+t.test('fuzz: whatever comes in -> every line is echoed in order, commands are counted, memory is bounded', async t => {
+  const seed = Number(process.env['HA_SEED'] ?? 7)
+  const prng = new Prng(seed)
+  const pieces = ['DEF QL(A)', '+', '-', ';', "'", '*', ' ', '\t', '\r', 'END', "DESCR('x')", '\u0000', 'x'.repeat(300), '']
+  for (let round = 0; round < 2000; round += 1) {
+    const reader = new CommandReader()
+    const lines = Array.from({ length: prng.between(1, 12) }, () => Array.from({ length: prng.between(0, 6) }, () => prng.pick(pieces)).join(''))
+    const items = [...lines.flatMap(line => reader.push(line)), ...reader.end()]
+    const counted = items.filter(item => item.kind === 'command' || item.kind === 'fault')
+    t.strictSame(counted.map(item => (item.kind === 'command' || item.kind === 'fault' ? item.number : 0)), counted.map((_, index) => index + 1))
+    t.equal(reader.count, counted.length)
+    if (items.filter(item => item.kind === 'end').length !== 1) t.fail(`one end: seed ${seed} round ${round}`)
+    if (items.some(item => item.kind === 'command' && (/^[ \t]*$/.test(item.text) || item.text.length > commandLengthMax))) t.fail(`a command has a text: seed ${seed} round ${round}`)
+  }
 })
