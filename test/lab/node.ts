@@ -45,11 +45,12 @@ node=$2 dir=$3
 cover() { # a directory, and what is to be seen there
   if [ ! -d "$1" ]; then
     # The host lacks it and shall go on lacking it: show a copy of its parent, made of links, that has it.
-    parent=\${1%/*}
-    mkdir -p "/run/host$parent"
-    mount --bind "$parent" "/run/host$parent"
+    # What is covered below that parent already stays covered: hence rbind, and a place of its own for each copy.
+    parent=\${1%/*} host=/run/host/\${1##*/}
+    mkdir -p "$host"
+    mount --rbind "$parent" "$host"
     mount -t tmpfs -o mode=755 tmpfs "$parent"
-    for entry in "/run/host$parent"/* "/run/host$parent"/.[!.]*; do
+    for entry in "$host"/* "$host"/.[!.]*; do
       [ ! -e "$entry" ] || ln -s "$entry" "$parent/"
     done
     mkdir "$1"
