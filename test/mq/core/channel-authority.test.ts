@@ -64,6 +64,14 @@ t.test('records of a new queue manager: system channels closed, administrators b
   t.equal(decide({ user: 'mqm' }, { records: [...systemRules, rule('APP.ONE', 'BLOCKUSER', { USERLIST: ['nobody'] })] }), 'as mqm', 'a record of its own opens one channel')
 })
 
+t.test('a channel whose definition names its user is open to whoever reaches it, unless a record names that user', async t => {
+  const opened = { channel: channel({ MCAUSER: 'mqm' }), checkClient: 'REQUIRED' } as const
+  t.equal(decide({ user: '' }, { ...opened, records: systemRules }), 'as mqm', 'as walkthroughs define it')
+  t.equal(decide({}, { ...opened, records: [rule('*', 'BLOCKUSER', { USERLIST: ['mqm'] })] }), '2035 AMQ9776')
+  t.equal(decide({}, { ...opened, records: [rule('APP.*', 'ADDRESSMAP', { ADDRESS: '10.*', USERSRC: 'NOACCESS' })] }), '2035 AMQ9777')
+  t.equal(decide({ user: 'mqm' }, { channel: channel(), records: systemRules, checkClient: 'REQUIRED' }), '2035 AMQ5534', 'claiming to be somebody opens nothing')
+})
+
 t.test('blocked addresses are turned away before anything is said about channels', async t => {
   const records = [rule('*', 'BLOCKADDR', { ADDRLIST: ['192.0.2.*', '2001:DB8::1'] })]
   t.equal(decide({ address: '192.0.2.9' }, { records, channel: undefined }), '2035 AMQ9777')
