@@ -50,7 +50,13 @@ const clock: MqClock = { now: () => instant(performance.now()), wallMs: () => Da
  *
  * @throws HaError; the system's error
  */
-export async function createQueueManager(layout: Layout, wanted: NewQueueManager, onDirectory: (dataPath: string) => void): Promise<Created> {
+export async function createQueueManager(
+  layout: Layout,
+  wanted: NewQueueManager,
+  onDirectory: (dataPath: string) => void,
+  /** A link below `qmgrs` leads to the data under this name, so mqs.ini need not say where they are. */
+  links: { readonly linkedAs: string } | null = null
+): Promise<Created> {
   const under = wanted.dataUnder ?? path.join(readInstallation(layout).defaultPrefix, 'qmgrs')
   const made: string[] = []
   try {
@@ -63,7 +69,8 @@ export async function createQueueManager(layout: Layout, wanted: NewQueueManager
     await createLog({ disk: realDisk, directory: log.path, qmid, extentBytes: log.filePages * 4096, type: log.type === 'LINEAR' ? 'linear' : 'circular', primary: log.primaryFiles })
     writeStatus(data.path, { state: 'ended-immediately', reason: '', qmid, createdMs: clock.wallMs(), startedMs: 0, host: os.hostname() })
     const objects = await defineObjects(wanted, data.path)
-    addQueueManager(layout, { name: wanted.name, prefix: layout.root, directory: data.directory, dataPathGiven: wanted.dataUnder === null ? null : data.path })
+    const dataPathGiven = wanted.dataUnder === null || links !== null ? null : data.path
+    addQueueManager(layout, { name: wanted.name, prefix: layout.root, directory: links?.linkedAs ?? data.directory, dataPathGiven })
     if (wanted.isDefault) setDefault(layout, wanted.name)
     return { dataPath: data.path, directory: data.directory, objects }
   } catch (error) {

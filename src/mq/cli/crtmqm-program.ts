@@ -12,9 +12,34 @@ import { codes, ensureInstallation, withInstallation } from './command.js'
 import type { MqCommand, Surroundings } from './command.js'
 import { createQueueManager } from './create-queue-manager.js'
 import type { NewQueueManager } from './create-queue-manager.js'
+import type { OptionSpec } from './options.js'
 
 const invalidLogSize = 115
 const notHere = ['sx', 'sxs', 'fs', 'rr', 'lr', 'ic', 'ii', 'iv', 'g'] as const
+
+/** What crtmqm and hacrtmqm can be told. */
+export const creationOptions: readonly OptionSpec[] = [
+  { name: 'c', value: 'text', help: 'description, at most 64 characters' },
+  { name: 'd', value: 'queue', help: 'default transmission queue (DEFXMITQ)' },
+  { name: 'h', value: 'n', help: 'handles one application may hold open (MAXHANDS), 1 to 999999999; default 256' },
+  { name: 'lc', help: 'circular log (default): its files are used again' },
+  { name: 'll', help: 'linear log: files are kept, and media images can be recorded' },
+  { name: 'lla', help: 'linear log, as -ll' },
+  { name: 'lln', help: 'linear log, as -ll' },
+  { name: 'lf', value: 'pages', help: 'size of a log file in pages of 4 KB, 64 to 65535; default 4096; fixed for life' },
+  { name: 'lp', value: 'n', help: 'primary log files, 2 to 510; default 3' },
+  { name: 'ls', value: 'n', help: 'secondary log files, 1 to 509; default 2; both together at most 511' },
+  { name: 'ld', value: 'directory', help: 'where its log directory is made; default: LogDefaultPath of mqs.ini' },
+  { name: 'md', value: 'directory', help: 'where its data directory is made; default: qmgrs below the data root' },
+  { name: 'u', value: 'queue', help: 'dead-letter queue (DEADQ); the queue is not created' },
+  { name: 't', value: 'ms', help: 'trigger interval (TRIGINT), 0 to 999999999' },
+  { name: 'x', value: 'n', help: 'most uncommitted messages of a unit of work (MAXUMSGS), 1 to 999999999; default 10000' },
+  { name: 'q', help: 'make it the default queue manager' },
+  { name: 'p', value: 'port', help: 'define a TCP listener on this port that starts with the queue manager' },
+  { name: 'z', help: 'say nothing' },
+  { name: 'oa', value: 'model', help: '', isIgnored: true },
+  ...notHere.map(name => ({ name, help: '', isIgnored: true, ...(['ic', 'ii', 'iv', 'g', 'fs', 'rr'].includes(name) ? { value: 'value' } : {}) }))
+]
 
 export const crtmqm: MqCommand = {
   wrongUse: codes.invalidParameter,
@@ -26,28 +51,7 @@ export const crtmqm: MqCommand = {
     summary: 'creates a queue manager',
     description:
       'Makes the data directory, the recovery log and the system objects, and enters the queue manager in mqs.ini. It is not started. In directory names a dot becomes ! and a slash &.',
-    options: [
-      { name: 'c', value: 'text', help: 'description, at most 64 characters' },
-      { name: 'd', value: 'queue', help: 'default transmission queue (DEFXMITQ)' },
-      { name: 'h', value: 'n', help: 'handles one application may hold open (MAXHANDS), 1 to 999999999; default 256' },
-      { name: 'lc', help: 'circular log (default): its files are used again' },
-      { name: 'll', help: 'linear log: files are kept, and media images can be recorded' },
-      { name: 'lla', help: 'linear log, as -ll' },
-      { name: 'lln', help: 'linear log, as -ll' },
-      { name: 'lf', value: 'pages', help: 'size of a log file in pages of 4 KB, 64 to 65535; default 4096; fixed for life' },
-      { name: 'lp', value: 'n', help: 'primary log files, 2 to 510; default 3' },
-      { name: 'ls', value: 'n', help: 'secondary log files, 1 to 509; default 2; both together at most 511' },
-      { name: 'ld', value: 'directory', help: 'where its log directory is made; default: LogDefaultPath of mqs.ini' },
-      { name: 'md', value: 'directory', help: 'where its data directory is made; default: qmgrs below the data root' },
-      { name: 'u', value: 'queue', help: 'dead-letter queue (DEADQ); the queue is not created' },
-      { name: 't', value: 'ms', help: 'trigger interval (TRIGINT), 0 to 999999999' },
-      { name: 'x', value: 'n', help: 'most uncommitted messages of a unit of work (MAXUMSGS), 1 to 999999999; default 10000' },
-      { name: 'q', help: 'make it the default queue manager' },
-      { name: 'p', value: 'port', help: 'define a TCP listener on this port that starts with the queue manager' },
-      { name: 'z', help: 'say nothing' },
-      { name: 'oa', value: 'model', help: '', isIgnored: true },
-      ...notHere.map(name => ({ name, help: '', isIgnored: true, ...(['ic', 'ii', 'iv', 'g', 'fs', 'rr'].includes(name) ? { value: 'value' } : {}) }))
-    ],
+    options: creationOptions,
     exit: [
       [0, 'created'],
       [8, 'a queue manager of that name exists'],
@@ -75,13 +79,7 @@ async function run(surroundings: Surroundings): Promise<number> {
     complain(messageLine('AMQ7048', name))
     return codes.nameError
   }
-  for (const option of notHere) {
-    if (!options.has(option)) continue
-    complain(`crtmqm: -${option} is not available here; nothing was created`)
-    return codes.invalidParameter
-  }
-  if (options.has('oa')) complain('crtmqm: -oa has no effect here: who may do what is decided by the users file and CHLAUTH')
-  const wanted = read(surroundings, name)
+  const wanted = readCreation(surroundings, name)
   if (typeof wanted === 'number') return wanted
   ensureInstallation(layout)
   return await withInstallation(layout, async () => {
@@ -124,7 +122,13 @@ async function run(surroundings: Surroundings): Promise<number> {
 }
 
 /** What the options ask for, or the status with which they are refused. */
-function read({ options, complain }: Surroundings, name: string): NewQueueManager | number {
+export function readCreation({ options, complain }: Surroundings, name: string): NewQueueManager | number {
+  for (const option of notHere) {
+    if (!options.has(option)) continue
+    complain(`crtmqm: -${option} is not available here; nothing was created`)
+    return codes.invalidParameter
+  }
+  if (options.has('oa')) complain('crtmqm: -oa has no effect here: who may do what is decided by the users file and CHLAUTH')
   const refuse = (why: string, status: number = codes.invalidParameter): number => {
     complain(`crtmqm: ${why}`)
     return status

@@ -39,15 +39,20 @@ export function readIfThere(file: string): string | null {
   }
 }
 
-/** Makes a directory with its parents, for us and our group whatever the umask; durable when it returns. */
-export function makeDirectory(directory: string, mode: number = directoryMode): void {
+/**
+ * Makes a directory with its parents, for us and our group whatever the umask; durable when it returns. What was made,
+ * deepest first.
+ */
+export function makeDirectory(directory: string, mode: number = directoryMode): readonly string[] {
   const first = fs.mkdirSync(directory, { recursive: true, mode })
-  if (first === undefined) return
-  for (let made = directory; ; made = path.dirname(made)) {
-    fs.chmodSync(made, mode)
-    forceDirectory(path.dirname(made))
-    if (made === first || made === path.dirname(made)) return
+  const made: string[] = []
+  for (let one = directory; first !== undefined; one = path.dirname(one)) {
+    fs.chmodSync(one, mode)
+    forceDirectory(path.dirname(one))
+    made.push(one)
+    if (one === first || one === path.dirname(one)) break
   }
+  return made
 }
 
 export function forceDirectory(directory: string): void {

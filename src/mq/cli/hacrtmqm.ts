@@ -1,0 +1,6 @@
+/** The process behind bin/hacrtmqm. */
+
+import { runCommand } from './command.js'
+import { hacrtmqm } from './ha-programs.js'
+
+await runCommand(hacrtmqm)

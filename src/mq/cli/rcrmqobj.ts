@@ -1,0 +1,6 @@
+/** The process behind bin/rcrmqobj. */
+
+import { runCommand } from './command.js'
+import { rcrmqobj } from './image-programs.js'
+
+await runCommand(rcrmqobj)
