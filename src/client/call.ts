@@ -1,5 +1,6 @@
 /** One call of the program, from its making to its answer, over as many connections as that takes. */
 
+import { setMaxListeners } from 'node:events'
 import type { Reply } from '../mq/protocol/client/reply.js'
 import { abortReason } from './mq-error.js'
 import type { Handle } from './handle.js'
@@ -66,7 +67,10 @@ export class Call<T> implements WireCall {
       this.#resolve = resolve
       this.#reject = reject
     })
-    plan.signal?.addEventListener('abort', this.#onAbort, { once: true })
+    if (plan.signal === undefined) return
+    // One signal may end any number of calls; each takes its listener away when it is over.
+    setMaxListeners(0, plan.signal)
+    plan.signal.addEventListener('abort', this.#onAbort, { once: true })
   }
 
   onReply(reply: Reply, body: Buffer): void {
