@@ -223,7 +223,10 @@ export interface Engine {
    * (a durable subscription, its end, a permanent dynamic queue) is told to a client only after this answer.
    */
   sync(connection: ConnectionId, token: Token): void
-  /** The highest sequence stored for a producer, or 0: where a client library goes on after a reconnection. */
+  /**
+   * The highest sequence stored for a producer, or 0: where a client library goes on after a reconnection. It may still
+   * wait for the log, so a client is told only after `sync`.
+   */
   lastSequence(producer: Buffer): number
 }
 
