@@ -164,8 +164,9 @@ export class StompSession implements Session {
 
   #onFault(cut: Extract<Cut, { kind: 'fault' }>): void {
     if (this.#state.kind === 'open') this.#state.subscriptions.flush()
-    const reason = cut.fault === 'body-too-large' ? reasons.messageTooBigForChannel : 0
-    this.#refuse(refusal(reason, cut.why), cut.receipt)
+    if (cut.fault !== 'body-too-large') this.#refuse(malformed(cut.why), cut.receipt)
+    else if (this.#state.kind === 'greeting') this.#refuse(malformed('SEND before CONNECT'), cut.receipt)
+    else this.#refuse(refusal(reasons.messageTooBigForChannel, cut.why), cut.receipt)
   }
 
   #onFrame(frame: Frame): void {

@@ -167,7 +167,7 @@ export class Subscriptions {
     this.#pumpStarved()
   }
 
-  /** The peer reads slowly: waits are ended, since each could bring a message. */
+  /** The peer reads slowly, or acknowledges nothing: waits are ended, since each could bring a message. */
   hold(): void {
     this.#isStarved = true
     for (const subscription of this.#open.values()) this.#cancel(subscription)
@@ -196,7 +196,7 @@ export class Subscriptions {
     if (subscription.isGetting || subscription.isClosed || !subscription.hasRoom) return
     const { engine, connection, isWritable, limits } = this.#host
     const unseenNow = Math.max(1, Math.min(unseenMax, Math.floor(unseenBytesMax / this.#messageBytes)))
-    if (!isWritable || this.#unacknowledged >= limits.unacknowledgedMax || this.#unseen >= unseenNow) {
+    if (!isWritable || this.#unacknowledged + this.#unseen >= limits.unacknowledgedMax || this.#unseen >= unseenNow) {
       this.#isStarved = true
       return
     }
@@ -250,6 +250,7 @@ export class Subscriptions {
       subscription.unacknowledged.set(delivery.key, delivery)
       if (ack !== null) this.#byAck.set(ack, delivery)
       this.#unacknowledged += 1
+      if (this.#unacknowledged === this.#host.limits.unacknowledgedMax) this.hold()
     }
     for (const frame of frames) this.#host.send(frame)
     if (isAuto) this.#settle([id], 'accept')
