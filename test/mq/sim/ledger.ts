@@ -139,6 +139,8 @@ export class Ledger {
 
   /** A lock ended without removal. */
   released(line: Line): void {
+    // Not persistent, and the process that had it is gone.
+    if (line.state === 'gone') return
     line.state = 'there'
     line.unit = null
     line.isLeaving = false

@@ -64,6 +64,8 @@ export class SimClient {
   readonly #handles = new Map<string, HandleId>()
   readonly #calls = new Map<Token, (answer: Answer) => void>()
   readonly #deliveries = new Map<DeliveryId, Line>()
+  /** Knows what became of the calls that were broken off. */
+  #isReady = false
   #unit: OpenUnit | null = null
   #token = 0
   #unitCount = 0
@@ -86,6 +88,7 @@ export class SimClient {
   act(): void {
     const { prng, mix } = this.#world
     if (this.#connection === null) return this.#connect()
+    if (!this.#isReady) return
     const queue = prng.pick(this.#world.queues())
     const handle = this.#handleOf(queue)
     if (handle === null) return
@@ -129,6 +132,7 @@ export class SimClient {
   /** The queue manager is gone. */
   crash(): void {
     this.#connection = null
+    this.#isReady = false
     this.#handles.clear()
     this.#calls.clear()
     this.#deliveries.clear()
@@ -139,9 +143,9 @@ export class SimClient {
    * What the queue manager knows of our calls that were not answered: that decides them. Before the audit, which then
    * finds out whether it is true.
    */
-  settleDoubts(): void {
-    for (const producer of this.#producers) {
-      const stored = this.#world.engine().lastSequence(producer.id)
+  settleDoubts(sequences: readonly number[] = this.#producers.map(producer => this.#world.engine().lastSequence(producer.id))): void {
+    for (const [index, producer] of this.#producers.entries()) {
+      const stored = sequences[index] ?? 0
       if (stored < producer.answered) throw new Broken(`${this.name}: sequence ${producer.answered} was acknowledged, and the queue manager knows only ${stored}`)
       if (producer.open !== null) this.#settleDoubt(producer, producer.open, stored >= producer.sequence)
     }
@@ -180,8 +184,17 @@ export class SimClient {
     const connected = this.#world.engine().connect({ kind: 'client', applicationTag: this.name, user: 'sim', channel: 'SIM', connectionName: '', processId: 1 })
     if (!connected.ok) throw new Broken(`${this.name} could not connect: ${reasonSymbol(connected.reason)}`)
     this.#connection = connected.value
-    // What was broken off is looked up, as a client library does after a reconnection.
-    this.settleDoubts()
+    // What was broken off is looked up, as a client library does after a reconnection. What it finds may wait for the log.
+    const stored = this.#producers.map(producer => this.#world.engine().lastSequence(producer.id))
+    const token = this.#call('sync', null, () => {
+      this.#isReady = true
+      this.settleDoubts(stored)
+      this.#tryAgain()
+    })
+    this.#world.engine().sync(connected.value, token)
+  }
+
+  #tryAgain(): void {
     const repeat = this.#repeat
     this.#repeat = null
     if (repeat !== null && this.#world.queues().includes(repeat.line.queue) && (!repeat.isStored || this.#world.prng.chance(1, 2))) this.#putAgain(repeat)
