@@ -16,7 +16,9 @@ t.test(`torture: eight clients in units of work, ${kills} times kill -9 -> nothi
   const port = await freePort()
   await host.startedQueueManager('TORTURE', port)
   await host.mqsc('TORTURE', 'DEFINE QLOCAL(T) MAXDEPTH(5000)')
+  await host.mqsc('TORTURE', 'DEFINE CHANNEL(CREW) CHLTYPE(SVRCONN)')
   const crew = new Crew(test, {
+    channel: 'CREW',
     address: `failover:(tcp://127.0.0.1:${port})?maxReconnectDelay=50`,
     queue: 'T',
     directory: test.testdir({}),

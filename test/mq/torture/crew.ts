@@ -32,6 +32,9 @@ export class Crew {
   readonly #options: CrewOptions
   readonly #workers: { readonly mode: 'put' | 'get'; readonly ledger: string; readonly process: ReturnType<typeof child> }[] = []
 
+  #isEnding = false
+  #trouble: string | null = null
+
   constructor(test: Teardown, options: CrewOptions) {
     this.#options = options
     for (const mode of ['put', 'get'] as const) {
@@ -41,13 +44,23 @@ export class Crew {
         fs.writeFileSync(ledger, '')
         const { address, queue, batch, bodyBytes, channel } = options
         const words: WorkerOptions = { address, queue, name, ledger, batch, bodyBytes, ...(channel === undefined ? {} : { channel }) }
-        this.#workers.push({ mode, ledger, process: child(test, [...(options.launcher ?? []), process.execPath, program, mode, JSON.stringify(words)]) })
+        const worker = child(test, [...(options.launcher ?? []), process.execPath, program, mode, JSON.stringify(words)])
+        this.#workers.push({ mode, ledger, process: worker })
+        worker.ended.then(
+          code => {
+            if (!this.#isEnding) this.#trouble ??= `${name} ended with ${code}`
+          },
+          (error: unknown) => {
+            this.#trouble ??= `${name}: ${String(error)}`
+          }
+        )
       }
     }
   }
 
-  /** Units of work that were answered, of putters and getters together. */
+  /** Units of work that were answered, of putters and getters together. Throws when one of them ended by itself. */
   progress(): { readonly put: number; readonly got: number } {
+    if (this.#trouble !== null) throw new Error(this.#trouble)
     const lines = (mode: 'put' | 'get'): number =>
       this.#workers.filter(worker => worker.mode === mode).reduce((sum, worker) => sum + fs.readFileSync(worker.ledger, 'latin1').split('\n').length - 1, 0)
     return { put: lines('put'), got: lines('get') }
@@ -55,6 +68,7 @@ export class Crew {
 
   /** Ends everybody after the unit under way. Throws when somebody failed. */
   async end(): Promise<void> {
+    this.#isEnding = true
     for (const worker of this.#workers) worker.process.end('SIGTERM')
     const codes = await Promise.all(this.#workers.map(worker => worker.process.ended))
     if (codes.some(code => code !== 0)) throw new Error(`workers ended with ${codes.join(' ')}`)
