@@ -14,7 +14,7 @@ import { lsn } from '../core/journal.js'
 import { openQueueManager } from '../daemon/open-queue-manager.js'
 import { writeStatus } from '../daemon/status-file.js'
 import { codeOf, makeDirectory, writeDurably } from '../installation/durable-file.js'
-import { dataFiles } from '../installation/layout.js'
+import { dataFiles, localFiles } from '../installation/layout.js'
 import type { Layout } from '../installation/layout.js'
 import { addQueueManager, readInstallation, setDefault } from '../installation/mqs-ini.js'
 import { directoryCandidates, queueManagerId } from '../installation/names.js'
@@ -68,7 +68,7 @@ export async function createQueueManager(
     writeDurably(dataFiles(data.path).qmIni, newQmIni(log))
     await createLog({ disk: realDisk, directory: log.path, qmid, extentBytes: log.filePages * 4096, type: log.type === 'LINEAR' ? 'linear' : 'circular', primary: log.primaryFiles })
     writeStatus(data.path, { state: 'ended-immediately', reason: '', qmid, createdMs: clock.wallMs(), startedMs: 0, host: os.hostname() })
-    const objects = await defineObjects(wanted, data.path)
+    const objects = await defineObjects(wanted, data.path, localFiles(layout, data.directory).spool)
     const dataPathGiven = wanted.dataUnder === null || links !== null ? null : data.path
     addQueueManager(layout, { name: wanted.name, prefix: layout.root, directory: links?.linkedAs ?? data.directory, dataPathGiven })
     if (wanted.isDefault) setDefault(layout, wanted.name)
@@ -110,13 +110,13 @@ function firstObjects(wanted: NewQueueManager): readonly ObjectDefinition[] {
 }
 
 /** Defines what is missing, or replaces everything; the number of objects besides the queue manager. */
-async function defineObjects(wanted: NewQueueManager, dataPath: string): Promise<number> {
+async function defineObjects(wanted: NewQueueManager, dataPath: string, spoolDirectory: string): Promise<number> {
   const settings = readQmIni(dataPath)
   let failure: HaError | null = null
   const onFailed = (error: HaError): void => {
     failure = error
   }
-  const opened = await openQueueManager({ name: wanted.name, dataPath, log: settings.log, spoolMemoryBytes: 0, clock, onFailed })
+  const opened = await openQueueManager({ name: wanted.name, dataPath, log: settings.log, spoolDirectory, spoolMemoryBytes: 0, clock, onFailed })
   try {
     const objects = firstObjects(wanted)
     let end = lsn(0)

@@ -86,7 +86,7 @@ async function run(surroundings: Surroundings): Promise<number> {
     // It hangs, or was gone before it could answer.
     if (await isGone(instance, 0)) return ended(surroundings, name)
     if (mode === 'preemptive') return await kill(surroundings, instance)
-    complain(messageLine('AMQ7280', name, `it has not answered for ${answerMs / 1000} s; endmqm -p ends it all the same`))
+    complain(messageLine('AMQ7280', name, `process ${instance.processId} does not answer on ${instance.local.control}; endmqm -p ends it all the same`))
     return codes.unexpected
   }
   if (mode === 'controlled') say(messageText('AMQ7030'))

@@ -19,6 +19,7 @@ import { messageLine, messageText, severityOf } from '../mqsc/messages.js'
 import { systemObjects } from '../mqsc/system-objects.js'
 import { exitStatuses } from './exit-status.js'
 import type { ExitReason } from './exit-status.js'
+import { entryOf } from './note.js'
 import { hostName, openQueueManager } from './open-queue-manager.js'
 import type { OpenedQueueManager } from './open-queue-manager.js'
 import { QueueManagerProcess } from './queue-manager-process.js'
@@ -53,7 +54,7 @@ async function main(name: string, flags: Flags): Promise<void> {
 
   /** The end that nobody asked for: one line that stays, a word for strmqm, a status of its own; nobody is answered any more. */
   const fail = (reason: ExitReason, id: MessageId, summary: string): never => {
-    ;(reason === 'lockLost' ? machineLog : errorLog).fatal({ id, severity: severityOf(id), summary, action: 'Remove the cause and start the queue manager again; what was answered is stored.', source: 'process' })
+    ;(reason === 'lockLost' ? machineLog : errorLog).fatal(entryOf(id, summary, 'process'))
     if (reason !== 'lockLost') running?.recordFailure(summary)
     console.error(`${id}${severityOf(id)}: ${summary}`)
     process.exit(exitStatuses[reason].status)
@@ -80,24 +81,31 @@ async function main(name: string, flags: Flags): Promise<void> {
       name,
       dataPath,
       log: settings.log,
+      spoolDirectory: local.spool,
       spoolMemoryBytes: settings.spoolMemoryBytes,
       clock,
       onLocked: recorded => {
         errorLog = log // only the holder of the lock writes there
-        if (recorded.state === 'running' || recorded.state === 'starting') {
+        if (!recorded.state.startsWith('ended')) {
           log.write({ id: 'AMQ5009', severity: 'S', summary: `The life before of queue manager ${name}, on ${recorded.host}, ended unexpectedly${recorded.reason === '' ? '' : `: ${recorded.reason}`}`, action: 'None: the log is replayed.', source: 'process' })
         }
         fs.writeFileSync(local.pid, `${process.pid}\n`)
         writeStatus(dataPath, { ...recorded, state: 'starting', reason: '', startedMs: clock.wallMs(), host: hostName() })
       },
+      // The state before it was tried: a start that failed has changed nothing.
+      onAbandoned: (recorded, error) => {
+        writeStatus(dataPath, { ...recorded, reason: `the last start failed: ${error instanceof Error ? error.message : String(error)}` })
+      },
       onFailed: error => {
+        const failure = startFailure(error, name)
+        if (failure !== null) ready.say({ kind: 'failed', status: failure.status, lines: failure.lines })
         if (error.code === 'HA_MQ_LOCK_LOST') fail('lockLost', 'AMQ7279', `${messageText('AMQ7279', name)} ${error.message}`)
         else fail('logFailed', 'AMQ7017', messageText('AMQ7017', error.message))
       }
     })
     const { story } = opened.log
     const line = (id: MessageId, ...inserts: readonly (string | number)[]): void => {
-      log.write({ id, severity: severityOf(id), summary: messageText(id, ...inserts), source: 'process' })
+      log.write(entryOf(id, messageText(id, ...inserts), 'process'))
       if (ready.say({ kind: 'line', text: messageText(id, ...inserts) })) return
       // A cluster manager whose patience is over kills strmqm and goes on as if nothing were here: then nothing may be.
       fail('general', 'AMQ8101', 'strmqm was interrupted before the queue manager accepted connections; the start is given up')
@@ -117,7 +125,7 @@ async function main(name: string, flags: Flags): Promise<void> {
     }
     const exit = (how: 'orderly' | 'preemptive' | 'failed', error?: unknown): void => {
       if (how === 'failed') onBug(error)
-      log.fatal({ id: 'AMQ8004', severity: 'I', summary: messageText('AMQ8004', name), source: 'process' })
+      log.fatal(entryOf('AMQ8004', messageText('AMQ8004', name), 'process'))
       if (how === 'orderly') opened.lock.release()
       process.exit(exitStatuses[how === 'orderly' ? 'orderly' : 'preemptive'].status)
     }

@@ -7,14 +7,15 @@ import type { LogSettings } from '../installation/qm-ini.js'
 import { RecoveryLog } from '../store/recovery-log.js'
 import type { RestartStory } from '../store/recovery-log.js'
 import { realDisk } from '../store/real-disk.js'
-import { openSpool } from './open-spool.js'
+import { MessageSpool } from '../store/spool.js'
 
 export interface OpenLogOptions {
   readonly qmid: string
   /** Of this start; durable already. */
   readonly epoch: number
   readonly settings: LogSettings
-  readonly dataPath: string
+  /** On this node's own disk: nothing in it outlives the process, and nobody else may write there. */
+  readonly spoolDirectory: string
   readonly spoolMemoryBytes: number
   readonly mayWrite: () => boolean
 }
@@ -36,6 +37,9 @@ export interface OpenLog {
   close(): Promise<void>
 }
 
+/** The disk says earlier when it has enough. */
+const spoolFileBytesMax = 64 * 1024 * 1024 * 1024
+
 /** @throws what `RecoveryLog.open` throws */
 export async function openLog(options: OpenLogOptions): Promise<OpenLog> {
   const { settings, qmid, epoch, mayWrite } = options
@@ -48,11 +52,11 @@ export async function openLog(options: OpenLogOptions): Promise<OpenLog> {
     secondary: settings.secondaryFiles,
     mayWrite
   })
-  const spool = await openSpool(options.dataPath, options.spoolMemoryBytes)
+  const spool = await MessageSpool.open({ disk: realDisk, directory: options.spoolDirectory, memoryBytes: options.spoolMemoryBytes, fileBytes: spoolFileBytesMax })
   const journal = new NumberedJournal(log, restored)
   return {
     journal,
-    spool: spool.spool,
+    spool,
     restored,
     story,
     start: events => log.start(events),

@@ -23,12 +23,15 @@ export interface OpenOptions {
   readonly name: string
   readonly dataPath: string
   readonly log: LogSettings
+  readonly spoolDirectory: string
   readonly spoolMemoryBytes: number
   readonly clock: MqClock
   /** The right to write is gone, or the log cannot be written: called once, and nothing may be answered after it. */
   readonly onFailed: (error: HaError) => void
   /** Called with the lock in hand, before the log is read. */
   readonly onLocked?: (status: RecordedStatus) => void
+  /** Called with the lock still in hand when it cannot be opened after all. */
+  readonly onAbandoned?: (status: RecordedStatus, error: unknown) => void
 }
 
 export interface OpenedQueueManager {
@@ -55,8 +58,9 @@ export async function openQueueManager(options: OpenOptions): Promise<OpenedQueu
       details: { host: heldBy?.host ?? '', processId: heldBy?.processId ?? 0 }
     })
   }
+  let recorded: RecordedStatus | null = null
   try {
-    const recorded = readStatus(dataPath)
+    recorded = readStatus(dataPath)
     if (recorded === null) throw new HaError('HA_STATE_UNUSABLE', `${dataPath} is no data directory of a queue manager: qmstatus.ini is missing`, { details: { path: dataPath } })
     options.onLocked?.(recorded)
     const epoch = await growEpoch(realDisk, dataPath)
@@ -74,7 +78,7 @@ export async function openQueueManager(options: OpenOptions): Promise<OpenedQueu
       qmid: recorded.qmid,
       epoch,
       settings: options.log,
-      dataPath,
+      spoolDirectory: options.spoolDirectory,
       spoolMemoryBytes: options.spoolMemoryBytes,
       mayWrite: () => right.mayWrite(clock.now())
     })
@@ -92,6 +96,7 @@ export async function openQueueManager(options: OpenOptions): Promise<OpenedQueu
     })
     return { core, dispatcher, log, lock, epoch, recorded, mayWrite: () => lock.isHeld() && right.mayWrite(clock.now()) }
   } catch (error) {
+    if (recorded !== null && lock.isHeld()) options.onAbandoned?.(recorded, error)
     lock.release()
     throw error
   }

@@ -6,7 +6,7 @@
  *   <root>/errors/                        errors of the machine; last words of processes that died while starting
  *   <root>/qmgrs/<directory>/             data of a queue manager, or a symbolic link to it
  *   <root>/log/<directory>/active/        its recovery log
- *   <root>/sockets/<directory>/           local connections and control; of this node alone
+ *   <root>/sockets/<directory>/           local connections, control, pid, spool; of this node alone
  *
  * Source: reference 2.1, 2.4.
  */
@@ -51,6 +51,8 @@ export interface LocalFiles {
   /** endmqm, dspmq and runmqlsr speak here. */
   readonly control: string
   readonly pid: string
+  /** Messages that are not persistent and do not fit in memory. */
+  readonly spool: string
   /** Standard error of the process since its last start. */
   readonly lastWords: string
 }
@@ -62,7 +64,7 @@ export function localFiles(layout: Layout, directory: string): LocalFiles {
   if (Buffer.byteLength(socket) > socketPathBytesMax) {
     throw new HaError('HA_STATE_UNUSABLE', `${socket} is longer than the ${socketPathBytesMax} bytes a local socket may have; choose a shorter MQ_DATA_ROOT`)
   }
-  return { directory: home, socket, control: path.join(home, 'control'), pid: path.join(home, 'pid'), lastWords: path.join(layout.errors, `${directory}.stderr`) }
+  return { directory: home, socket, control: path.join(home, 'control'), pid: path.join(home, 'pid'), spool: path.join(home, 'spool'), lastWords: path.join(layout.errors, `${directory}.stderr`) }
 }
 
 /** The files of one queue manager that move with it. */
@@ -73,7 +75,5 @@ export const dataFiles = (dataPath: string) =>
     users: path.join(dataPath, 'users'),
     errors: path.join(dataPath, 'errors'),
     /** Messages of NPMCLASS(HIGH) between an orderly end and the next start. */
-    kept: path.join(dataPath, 'kept'),
-    /** Messages that are not persistent and do not fit in memory. */
-    spool: path.join(dataPath, 'spool')
+    kept: path.join(dataPath, 'kept')
   }) as const
