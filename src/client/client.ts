@@ -57,7 +57,7 @@ export interface SubscribeOptions {
 }
 
 export interface TransactionOptions {
-  /** How often the work is done again after it was backed out by a break (2003). Default 0. */
+  /** How often the work is done again when it was backed out by a break (2003), or the queue manager ended. Default 0. */
   readonly retries?: number
   readonly signal?: AbortSignal
 }
@@ -172,7 +172,7 @@ export class Connection {
       try {
         return await this.#transactOnce(work, options.signal)
       } catch (error) {
-        if (!(error instanceof MqError && error.reason === reasons.backedOut) || retries <= 0) throw error
+        if (!(error instanceof MqError && this.#line.isWorthAnotherUnit(error.reason)) || retries <= 0) throw error
       }
     }
   }

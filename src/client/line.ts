@@ -134,6 +134,11 @@ export class Line implements CallOwner {
     return true
   }
 
+  /** True when a unit of work failed for a reason that another one, perhaps elsewhere, need not meet. */
+  isWorthAnotherUnit(reason: number): boolean {
+    return reason === reasons.backedOut || (this.hasFailover && ending.has(reason))
+  }
+
   onOver(): void {
     if (this.#isQuiescing) this.#leaveWhenFree()
   }

@@ -274,6 +274,18 @@ t.test('a controlled end -> a failover client finishes its unit, leaves, and com
   t.ok(notices.includes('reconnected'))
 })
 
+t.test('a controlled end while a unit waits for a message -> transaction with retries goes on elsewhere', async t => {
+  const qm = await server(t)
+  await using connection = await connect(`failover:(${qm.address})${quick}`)
+  const queue = await connection.openQueue('Q')
+  const got = connection.transaction(async unit => (await queue.get({ unit, waitMs: 10_000 }))?.text, { retries: 5 })
+  await connection.command('it waits')
+  qm.end('quiesce')
+  qm.crash()
+  await queue.put('after')
+  t.equal(await got, 'after')
+})
+
 t.test('a client that is silent -> its work is backed out; a queue manager that is silent -> the client reconnects', async t => {
   const { qm, cutter, connection, notices } = await cuttable(t, { heartbeatMs: 200, connectTimeoutMs: 300 })
   const queue = await connection.openQueue('Q')

@@ -2,13 +2,12 @@
 
 import { execFile } from 'node:child_process'
 import { getEventListeners } from 'node:events'
-import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { connect } from '../../src/client/client.js'
+import { packageRoot } from '../../src/daemon/paths.js'
 import { ClientServer } from '../mq/fake/client-server.js'
 
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..')
+const root = packageRoot()
 
 /** Runs a module text as a program of its own that imports the package by its public name. */
 function program(text: string): Promise<{ readonly code: number | null; readonly out: string }> {

@@ -3,11 +3,10 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import type { Test } from 'tap'
 import { systemClock } from '../../../src/daemon/system-clock.js'
-import { pathsFrom } from '../../../src/daemon/paths.js'
+import { packageRoot, pathsFrom } from '../../../src/daemon/paths.js'
 import { amqsbcg, dumpLines } from '../../../src/mq/cli/amqsbcg-program.js'
 import { amqsbrowse } from '../../../src/mq/cli/amqsbrowse-program.js'
 import { amqsgbr } from '../../../src/mq/cli/amqsgbr-program.js'
@@ -230,7 +229,7 @@ t.test('amqsphac, amqsmhac, amqsghac: connections cut meanwhile -> every message
 
 t.test('bin/amqsput and bin/amqsget as processes -> they end by themselves, also with their input open', async t => {
   const qm = await server(t)
-  const bin = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../../bin')
+  const bin = path.join(packageRoot(), 'bin')
   const start = (name: string, args: readonly string[]): { child: ReturnType<typeof execFile>; done: Promise<{ code: number | null; out: string }> } => {
     let settle: (result: { code: number | null; out: string }) => void
     const done = new Promise<{ code: number | null; out: string }>(resolve => (settle = resolve))
