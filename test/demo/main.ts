@@ -2,27 +2,35 @@
  * `npm run demo`: a whole failover on one machine, in under a minute.
  *
  * Two nodes, a client and a switch in network namespaces, an ext4 image as the shared disk, and a group of address, file
- * system and a small web service. The active node loses power; the other takes over; the first returns and gets its group
- * back; an operator moves it by hand. A client asks the service all the time, and its outages are the table at the end.
+ * system and a queue manager. A client puts five messages and gets four; the active node loses power while another client
+ * goes on putting; the fifth message is found on the survivor; the first node returns and gets its group back; an operator
+ * moves it by hand. The waits of the client that puts all the time are the table at the end.
  *
  * --keep leaves everything running to explore, --clean removes what --keep left. Ctrl-C cleans up at any moment.
  */
 
 import path from 'node:path'
-import { monotonicMs } from '../lab/command.js'
+import { monotonicMs, tryCommand } from '../lab/command.js'
 import { Lab, labUnavailable, projectDirectory } from '../lab/lab.js'
 import type { LabNode } from '../lab/node.js'
-import type { Probe } from '../lab/probe.js'
 import { sweep } from '../lab/registry.js'
+import { Putter } from './putter-client.js'
 import { Story } from './story.js'
 import { table } from './table.js'
 
 const address = '10.77.0.100'
-const port = 8080
+const port = 1414
 const group = `${address}/24/eth0`
 /** Below /run, which each node has for itself. */
-const mountPoint = '/run/shared'
-const patienceMs = 15_000
+const mountPoint = '/run/ha'
+const queueManager = 'ha.queue.manager'
+const queue = 'HA.QUEUE'
+/** The client that puts all the time has a queue of its own. */
+const loadQueue = 'LOAD.QUEUE'
+const channel = 'HA.CHANNEL'
+const patienceMs = 20_000
+/** What a client of a floating address says in MQSERVER. */
+const mqServer = `${channel}/TCP/${address}(${port})`
 
 const haCf = `logfile /var/log/ha-log
 logfacility none
@@ -39,35 +47,11 @@ node n1 n2
 `
 const authkeys = 'auth 1\n1 sha1 only-for-the-demonstration\n'
 
-/** A resource script as an administrator would write one: start, stop and status, and a start that returns when it serves. */
-const notebookScript = `#!/bin/sh
-# notebook start|stop|status: a web server for a notebook on the shared disk.
-pid_file=/run/notebook.pid ready=/run/notebook.ready
-running() { [ -e "$pid_file" ] && kill -0 "$(cat "$pid_file")" 2>/dev/null; }
-case $1 in
-  start)
-    running && exit 0
-    rm -f "$ready"
-    ${process.execPath} ${path.join(projectDirectory, 'dist/test/demo/notebook.js')} ${address} ${port} ${mountPoint}/notebook "$ready" >>/var/log/notebook.log 2>&1 </dev/null &
-    echo $! >"$pid_file"
-    tries=0
-    until [ -e "$ready" ]; do
-      running || exit 1
-      tries=$((tries + 1))
-      [ "$tries" -lt 500 ] || exit 1
-      sleep 0.01
-    done
-    ;;
-  stop)
-    running || exit 0
-    pid=$(cat "$pid_file")
-    kill "$pid"
-    while kill -0 "$pid" 2>/dev/null; do sleep 0.01; done
-    rm -f "$pid_file"
-    ;;
-  status) if running; then echo running; else echo stopped; fi ;;
-  *) echo "usage: notebook start|stop|status"; exit 2 ;;
-esac
+const objects = `define qlocal(${queue}) defpsist(yes)
+define qlocal(${loadQueue}) maxdepth(999999999)
+define channel(${channel}) chltype(svrconn) trptype(tcp) mcauser('mqm')
+define listener(HA.LISTENER) trptype(tcp) port(${port}) control(qmgr)
+end
 `
 
 interface Row {
@@ -92,7 +76,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 1
   }
   const story = new Story()
-  const lab = await Lab.create({ prefix: 'demo' })
+  const lab = await Lab.create({ prefix: 'demo', diskMegabytes: 512 })
   try {
     await perform(lab, story)
     if (args.includes('--keep')) explainKept(lab)
@@ -109,30 +93,30 @@ async function main(args: readonly string[]): Promise<number> {
 
 async function perform(lab: Lab, story: Story): Promise<void> {
   const rows: Row[] = []
-  const haresources = `n1 ${group} Filesystem::${lab.disk ?? ''}::${mountPoint}::ext4 notebook\n`
+  await createQueueManager(lab, story)
+  const haresources = `n1 ${group} Filesystem::${lab.disk ?? ''}::${mountPoint}::ext4 mqseries\n`
   story.act('Two nodes, one client, one shared disk. The configuration, the same on both nodes:')
   for (const [name, text] of Object.entries({ 'ha.cf': haCf, haresources })) console.log(`\n/etc/ha.d/${name}:\n${text.replace(/^/gm, '    ').trimEnd()}`)
-  for (const node of lab.nodes) {
-    node.writeConfig({ haCf, haresources, authkeys })
-    node.writeScript('notebook', notebookScript)
-    await node.run(['mkdir', mountPoint])
-  }
+  for (const node of lab.nodes) node.writeConfig({ haCf, haresources, authkeys })
   story.follow(lab)
 
   story.act('heartbeat start, on both nodes')
   await Promise.all(lab.nodes.map(node => start(node)))
   await runs(lab, lab.n1)
-  const probe = lab.probe({ address, port, kind: 'http', everyMs: 5, thresholdMs: 40 })
-  await answers(lab, probe, lab.n1)
-  story.client(await page(lab))
+
+  story.act(`A client that knows only ${address}: five messages are put, four are got`)
+  story.client(await atClient(lab, 'amqsput', [queue], 'Hello\nThis\nis\na\ntest\n'))
+  story.client(await atClient(lab, 'amqsbrowse', ['--yes', '4', queue]))
 
   await breathe()
-  story.act('n1 loses power: cables dark, every process gone')
+  story.act('n1 loses power while a client puts: cables dark, every process gone')
+  const putter = Putter.start(lab, mqServer, loadQueue)
+  await lab.waitFor('the client puts', () => putter.count > 0, patienceMs)
   const died = await lab.powerOff(lab.n1)
-  await answers(lab, probe, lab.n2)
-  rows.push({ what: 'power loss of the active node (deadtime 500 ms)', outageMs: probe.longestOutageSince(died) })
-  story.client(`n2 answers, after an outage of ${ms(rows.at(-1)?.outageMs)}; it has what n1 wrote:`)
-  story.client(await page(lab))
+  await lab.waitFor('the client puts again', () => putter.hasAnsweredSince(died), patienceMs)
+  rows.push({ what: 'power loss of the active node (deadtime 500 ms)', outageMs: putter.longestOutageSince(died) })
+  story.client(`puts are answered again, by n2, after ${ms(rows.at(-1)?.outageMs)}; "test" is still there, and then nothing (2033):`)
+  story.client(await atClient(lab, 'amqsbrowse', ['--yes', '1', queue]))
   await runs(lab, lab.n2)
 
   await breathe()
@@ -141,29 +125,64 @@ async function perform(lab: Lab, story: Story): Promise<void> {
   await lab.n1.boot()
   await lab.n1.run(['mkdir', mountPoint])
   await start(lab.n1)
-  await answers(lab, probe, lab.n1)
   await runs(lab, lab.n1)
-  rows.push({ what: 'failback: the group moves home', outageMs: probe.longestOutageSince(returned) })
+  rows.push({ what: 'failback: the group moves home', outageMs: await putter.outageAfter(lab, returned) })
 
   await breathe()
   story.act('heartbeat standby, on n1: a planned switch')
   const moved = monotonicMs()
   await said(lab.n1, 'standby')
-  await answers(lab, probe, lab.n2)
-  rows.push({ what: 'planned switch to the other node', outageMs: probe.longestOutageSince(moved) })
+  await runs(lab, lab.n2)
+  rows.push({ what: 'planned switch to the other node', outageMs: await putter.outageAfter(lab, moved) })
+  const put = await putter.stop()
 
-  await breathe()
-  story.act('heartbeat takeover, on n1: and back')
-  const fetched = monotonicMs()
-  await said(lab.n1, 'takeover')
-  await answers(lab, probe, lab.n1)
-  rows.push({ what: 'planned switch back', outageMs: probe.longestOutageSince(fetched) })
-  story.client(await page(lab))
-  await probe.stop()
+  story.act('What was put is what is there')
+  const depth = await depthOf(lab, loadQueue)
+  story.client(`${put} messages were acknowledged, ${depth} are on ${loadQueue}`)
+  if (depth < put) throw new Error(`${put - depth} acknowledged messages are missing`)
 
   story.end()
-  story.act('What the client missed: time without any answer, with a new connection every 5 ms')
+  story.act('How long the client that puts had to wait for an answer')
   console.log(table([['what happened', 'outage'], ...rows.map(row => [row.what, ms(row.outageMs)])]))
+}
+
+/** H1 of the walkthrough: created on the first node with its data on the shared disk, made known to the second. */
+async function createQueueManager(lab: Lab, story: Story): Promise<void> {
+  story.act(`A queue manager on the shared disk: created on n1, made known to n2`)
+  const home = `${mountPoint}/${queueManager}`
+  for (const node of lab.nodes) await node.run(['mkdir', mountPoint])
+  await lab.n1.run(['mount', '-t', 'ext4', lab.disk ?? '', mountPoint])
+  await lab.n1.run(['mkdir', '-p', `${home}/data`, `${home}/log`])
+  const say = async (node: LabNode, tool: string, args: readonly string[], input?: string): Promise<void> => {
+    const result = await node.tool(tool, args, { env: { MQ_HA_ROOT: mountPoint }, ...(input === undefined ? {} : { input }) })
+    if (result.code !== 0) throw new Error(`${tool} on ${node.name} ended with ${result.code}:\n${result.stdout}${result.stderr}`)
+    story.quiet(`${node.name}: ${tool} ${args.join(' ')}`)
+  }
+  await say(lab.n1, 'hacrtmqm', [queueManager])
+  await say(lab.n1, 'strmqm', [queueManager])
+  await say(lab.n1, 'runmqsc', [queueManager], objects)
+  await say(lab.n1, 'endmqm', ['-i', queueManager])
+  await lab.n1.run(['umount', mountPoint])
+  await lab.n2.run(['mount', '-t', 'ext4', lab.disk ?? '', mountPoint])
+  await say(lab.n2, 'halinkmqm', [queueManager, 'ha!queue!manager', `${home}/data`, 'standby'])
+  await lab.n2.run(['umount', mountPoint])
+}
+
+/** Runs one of the sample programs at the client; what it said, on one line. */
+async function atClient(lab: Lab, program: string, args: readonly string[], input = ''): Promise<string> {
+  const result = await tryCommand([...lab.enteringClient(), process.execPath, path.join(projectDirectory, 'bin', program), ...args], { env: { MQSERVER: mqServer }, input, timeoutMs: patienceMs })
+  if (result.code !== 0) throw new Error(`${program} ended with ${result.code}:\n${result.stdout}${result.stderr}`)
+  return `${program} ${args.join(' ')}: ${result.stdout.trim().split('\n').join(' | ')}`
+}
+
+/** CURDEPTH of a queue, asked on the node that runs the queue manager. */
+async function depthOf(lab: Lab, name: string): Promise<number> {
+  for (const node of lab.nodes) {
+    const result = await node.tool('runmqsc', [queueManager], { input: `display qlocal(${name}) curdepth\n` })
+    const found = /CURDEPTH\((\d+)\)/.exec(result.stdout)
+    if (found !== null) return Number(found[1])
+  }
+  throw new Error(`nobody tells the depth of ${name}`)
 }
 
 function explainKept(lab: Lab): void {
@@ -176,7 +195,7 @@ Everything is still running. To look around, as root:
 ${shell(lab.n1.entering())}
   node n2:
 ${shell(lab.n2.entering())}
-  client (try: curl http://${address}:${port}/):
+  client (try: echo Hello | MQSERVER='${mqServer}' ${path.join(projectDirectory, 'bin/amqsput')} ${queue}):
 ${shell(lab.enteringClient())}
 
   on a node:       ${path.join(projectDirectory, 'bin/heartbeat')} status
@@ -195,17 +214,6 @@ async function said(node: LabNode, ...words: readonly string[]): Promise<void> {
 
 async function runs(lab: Lab, node: LabNode): Promise<void> {
   await lab.waitFor(`${node.name} runs the group`, async () => (await node.status())?.groups.find(one => one.key === group)?.here === 'running', patienceMs)
-}
-
-async function answers(lab: Lab, probe: Probe, node: LabNode): Promise<void> {
-  await lab.waitFor(`${node.name} answers the client`, () => probe.answeredBy === node.name, patienceMs)
-}
-
-/** The service's page as the client sees it, on one line. */
-async function page(lab: Lab): Promise<string> {
-  const program = `fetch('http://${address}:${port}/').then(r => r.text()).then(t => console.log(t.trimEnd().replaceAll('\\n', ' | ')))`
-  const text = await lab.atClient([process.execPath, '-e', program])
-  return `http://${address}:${port}/ -> ${text.trim()}`
 }
 
 /** A moment to read, when somebody reads. */
