@@ -154,11 +154,11 @@ async function createQueueManager(lab: Lab, story: Story): Promise<void> {
   await lab.n1.run(['mount', '-t', 'ext4', lab.disk ?? '', mountPoint])
   await lab.n1.run(['mkdir', '-p', `${home}/data`, `${home}/log`])
   const say = async (node: LabNode, tool: string, args: readonly string[], input?: string): Promise<void> => {
-    const result = await node.tool(tool, args, { env: { MQ_HA_ROOT: mountPoint }, ...(input === undefined ? {} : { input }) })
+    const result = await node.tool(tool, args, input === undefined ? {} : { input })
     if (result.code !== 0) throw new Error(`${tool} on ${node.name} ended with ${result.code}:\n${result.stdout}${result.stderr}`)
     story.quiet(`${node.name}: ${tool} ${args.join(' ')}`)
   }
-  await say(lab.n1, 'hacrtmqm', [queueManager])
+  await say(lab.n1, 'hacrtmqm', ['-md', `${home}/data`, '-ld', `${home}/log`, queueManager])
   await say(lab.n1, 'strmqm', [queueManager])
   await say(lab.n1, 'runmqsc', [queueManager], objects)
   await say(lab.n1, 'endmqm', ['-i', queueManager])
