@@ -36,6 +36,8 @@ export class Subscriptions {
   readonly #getRequest: GetRequest
   /** By `ack` header, of all subscriptions. */
   readonly #byAck = new Map<string, Delivery>()
+  /** Deliveries that went back at UNSUBSCRIBE; acknowledgements of them may be on their way. */
+  readonly #gone = new Set<string>()
   #accepted: DeliveryId[] = []
   #unacknowledged = 0
   /** Gets made since answers were seen last. */
@@ -150,11 +152,15 @@ export class Subscriptions {
     const { engine, connection, calls } = this.#host
     subscription.isClosed = true
     this.#open.delete(subscription.facts.key)
+    // First, or the open get would have what goes back.
+    this.#cancel(subscription)
     const left = [...subscription.unacknowledged.values()]
-    for (const delivery of left) this.#take(delivery)
+    for (const delivery of left) {
+      this.#take(delivery)
+      this.#remember(delivery)
+    }
     this.#settle(left.map(delivery => delivery.id), 'release')
     if (!subscription.isGetting) calls.release(subscription.token)
-    // The open get is answered by the close.
     engine.close(connection, subscription.facts.handle)
     this.#pumpStarved()
   }
@@ -267,6 +273,7 @@ export class Subscriptions {
 
   ack(headers: ReadonlyMap<string, string>, receipt: string | null): Refusal | null {
     const found = this.#find(headers, 'ACK')
+    if (found === null) return null
     if ('ok' in found) return found
     const transaction = this.#transactions.of(headers)
     if (transaction !== undefined && !(transaction instanceof Transaction)) return transaction
@@ -289,6 +296,7 @@ export class Subscriptions {
 
   nack(headers: ReadonlyMap<string, string>, receipt: string | null): Refusal | null {
     const found = this.#find(headers, 'NACK')
+    if (found === null) return null
     if ('ok' in found) return found
     const transaction = this.#transactions.of(headers)
     if (transaction !== undefined && !(transaction instanceof Transaction)) return transaction
@@ -333,21 +341,29 @@ export class Subscriptions {
     engine.settle(connection, deliveries, verdict, null, calls.open(new PlainCall(this.#host, verdict, receipt)))
   }
 
-  /** The delivery that ACK or NACK names. */
-  #find(headers: ReadonlyMap<string, string>, command: string): Delivery | Refusal {
+  /** The delivery that ACK or NACK names; null when it went back at UNSUBSCRIBE, and nothing was promised for the answer. */
+  #find(headers: ReadonlyMap<string, string>, command: string): Delivery | Refusal | null {
     const { version } = this.#host
     const header = version === '1.2' ? 'id' : 'message-id'
     const name = headers.get(header)
     if (name === undefined) return malformed(`${command} without ${header}`)
+    const key = headers.get('subscription')
     let found: Delivery | undefined
     if (version === '1.2') found = this.#byAck.get(name)
-    else {
-      const key = headers.get('subscription')
-      if (key === undefined && version === '1.1') return malformed(`${command} without subscription`)
-      if (key !== undefined) found = this.#open.get(key)?.unacknowledged.get(name)
-      else for (const subscription of this.#open.values()) found ??= subscription.unacknowledged.get(name)
+    else if (key !== undefined) found = this.#open.get(key)?.unacknowledged.get(name)
+    else if (version === '1.1') return malformed(`${command} without subscription`)
+    else for (const subscription of this.#open.values()) found ??= subscription.unacknowledged.get(name)
+    if (found !== undefined) return found
+    if (this.#gone.delete(name) && !headers.has('receipt') && !headers.has('transaction')) return null
+    return malformed(`${command} of ${shown(name)}, which is not delivered, or acknowledged already`)
+  }
+
+  #remember({ key }: Delivery): void {
+    this.#gone.add(key)
+    for (const oldest of this.#gone) {
+      if (this.#gone.size <= this.#host.limits.unacknowledgedMax) break
+      this.#gone.delete(oldest)
     }
-    return found ?? malformed(`${command} of ${shown(name)}, which is not delivered, or acknowledged already`)
   }
 
   /** The delivery, and in mode `client` all of its subscription before it. */
