@@ -5,6 +5,7 @@ import { getEventListeners } from 'node:events'
 import t from 'tap'
 import { connect } from '../../src/client/client.js'
 import { packageRoot } from '../../src/daemon/paths.js'
+import { asAdministrator } from '../lab/command.js'
 import { ClientServer } from '../mq/fake/client-server.js'
 
 const root = packageRoot()
@@ -12,7 +13,7 @@ const root = packageRoot()
 /** Runs a module text as a program of its own that imports the package by its public name. */
 function program(text: string): Promise<{ readonly code: number | null; readonly out: string }> {
   return new Promise(resolve => {
-    execFile(process.execPath, ['--input-type=module', '-e', text], { cwd: root, timeout: 20_000 }, (error, out, err) =>
+    execFile('env', asAdministrator([process.execPath, '--input-type=module', '-e', text]).slice(1), { cwd: root, timeout: 20_000 }, (error, out, err) =>
       resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : null, out: out + err })
     )
   })

@@ -14,6 +14,7 @@ import { amqsget, amqsgetc } from '../../../src/mq/cli/amqsget-program.js'
 import { amqsput, amqsputc } from '../../../src/mq/cli/amqsput-program.js'
 import { amqsghac, amqsmhac, amqsphac } from '../../../src/mq/cli/amqs-reconnecting.js'
 import type { SampleContext } from '../../../src/mq/cli/amqs-sample.js'
+import { asAdministrator } from '../../lab/command.js'
 import { ClientServer, refuseAll } from '../fake/client-server.js'
 
 type Sample = (args: readonly string[], context: SampleContext) => Promise<number>
@@ -233,8 +234,8 @@ t.test('bin/amqsput and bin/amqsget as processes -> they end by themselves, also
   const start = (name: string, args: readonly string[]): { child: ReturnType<typeof execFile>; done: Promise<{ code: number | null; out: string }> } => {
     let settle: (result: { code: number | null; out: string }) => void
     const done = new Promise<{ code: number | null; out: string }>(resolve => (settle = resolve))
-    const child = execFile(process.execPath, [path.join(bin, name), ...args], { env: { ...process.env, ...through(qm).env }, timeout: 20_000 }, (error, out) =>
-      settle({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : null, out })
+    const child = execFile('env', asAdministrator([process.execPath, path.join(bin, name), ...args]).slice(1), { env: { ...process.env, ...through(qm).env }, timeout: 20_000 }, (error, out, err) =>
+      settle({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : null, out: out + err })
     )
     return { child, done }
   }
