@@ -123,6 +123,11 @@ export class ExtentSupply {
     return true
   }
 
+  /** Asks the file system how much is free. */
+  async measure(): Promise<void> {
+    this.freeBytes = await this.#options.disk.free(this.#options.active)
+  }
+
   /** Formats files until there are so many spares, or the disk is full. */
   async stock(count: number): Promise<void> {
     while (this.#spares.length < count) {

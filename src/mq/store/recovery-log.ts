@@ -156,6 +156,7 @@ export class RecoveryLog implements Journal {
     const torn = await clearAway(disk, active, recovered, supply)
     const first = firstExtent(recovered)
     if (!(await supply.prepare(first, recovered.tail.end))) throw new HaError('HA_MQ_LOG_FULL', `${active}: the disk has no room for one more extent of the log`)
+    await supply.measure()
     // The header of that extent has sealed the old ones: what is cut off now does not count any more.
     if (torn !== null) await cutTail(disk, active, torn)
     const { history, remove } = leftovers(recovered, first)
