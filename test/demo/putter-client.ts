@@ -4,7 +4,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import readline from 'node:readline'
-import { asAdministrator, atOnce } from '../lab/command.js'
+import { asAdministrator, atOnce, monotonicMs } from '../lab/command.js'
 import { projectDirectory, type Lab } from '../lab/lab.js'
 import { markOf } from '../lab/registry.js'
 
@@ -48,16 +48,17 @@ export class Putter {
   }
 
   hasAnsweredSince(atMs: number): boolean {
-    return this.#answeredAt > atMs && this.#outages.some(outage => outage.toMs > atMs)
+    return this.#answeredAt > atMs
   }
 
   longestOutageSince(atMs: number): number {
     return Math.max(0, ...this.#outages.filter(outage => outage.toMs > atMs).map(outage => outage.toMs - outage.fromMs))
   }
 
-  /** The longest wait that ended after `atMs`, once answers come again. */
+  /** The longest wait that ended after `atMs`; called when the group runs again, and answered when puts are. */
   async outageAfter(lab: Lab, atMs: number): Promise<number> {
-    await lab.waitFor('the client puts again', () => this.hasAnsweredSince(atMs), patienceMs)
+    const runsAgain = monotonicMs()
+    await lab.waitFor('the client puts again', () => this.hasAnsweredSince(runsAgain), patienceMs)
     return this.longestOutageSince(atMs)
   }
 
