@@ -111,6 +111,51 @@ t.test('the queue manager loses power and comes back -> acknowledged puts are th
   t.strictSame(texts, ['before', ...Array.from({ length: 20 }, (_, index) => `during ${index}`)], 'in order, none twice')
 })
 
+t.test('thousands of puts and moves under way, cut and crashed again and again -> each message exactly once', async t => {
+  const qm = await server(t)
+  qm.define('QLOCAL', 'TARGET')
+  await using connection = await connect(`failover:(${qm.address})${quick}`)
+  const queue = await connection.openQueue('Q')
+  const target = await connection.openQueue('TARGET')
+  let answered = 0
+  const onAnswered = (): void => {
+    answered++
+    if (answered % 900 === 0) qm.crash()
+    else if (answered % 170 === 0) qm.cut()
+  }
+  const total = 2_500
+  const puts = Array.from({ length: total }, (_, index) => queue.put(String(index), { persistent: true }).then(onAnswered))
+  let moved = 0
+  const move = async (): Promise<void> => {
+    for (;;) {
+      const isMoved = await connection.transaction(
+        async unit => {
+          const message = await queue.get({ unit })
+          if (message === null) return false
+          await target.put(message.body, { unit, persistent: true })
+          return true
+        },
+        { retries: Number.POSITIVE_INFINITY }
+      )
+      if (isMoved) {
+        moved++
+        onAnswered()
+      } else if (answered >= total && moved >= total) return
+      else await new Promise(resolve => setImmediate(resolve))
+    }
+  }
+  await Promise.all([...puts, move(), move(), move()])
+  t.equal(moved, total)
+  const seen = new Map<string, number>()
+  for (let left = qm.depth('TARGET'); left > 0; left--) {
+    const text = (await target.get())?.text ?? 'none'
+    seen.set(text, (seen.get(text) ?? 0) + 1)
+  }
+  t.equal(seen.size, total)
+  t.ok([...seen.values()].every(times => times === 1), 'none twice')
+  t.equal(qm.depth('Q'), 0)
+})
+
 t.test('a unit of work in flight at the break -> 2003 from then on; transaction with retries does it again', async t => {
   const { qm, connection } = await cuttable(t)
   const queue = await connection.openQueue('Q')
