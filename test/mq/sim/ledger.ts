@@ -211,10 +211,10 @@ export class Ledger {
 
   /** A unit whose commit was not answered: all of it, or nothing. */
   #settleUnit(unit: UnitLine, seen: ReadonlySet<number>, wallMs: number, doubtful: ReadonlySet<string>): void {
-    const judged = (line: Line): boolean => line.isPersistent && !isExpired(line, wallMs) && !doubtful.has(line.queue)
+    const judged = (line: Line): boolean => line.isPersistent && line.state !== 'gone' && !isExpired(line, wallMs) && !doubtful.has(line.queue)
     const puts = unit.puts.filter(line => judged(line) && line.unit === unit)
     const gets = unit.gets.filter(judged)
-    const isCommitted = puts.some(line => seen.has(line.id)) || gets.some(line => !seen.has(line.id))
+    const isCommitted = unit.puts.some(line => seen.has(line.id)) || gets.some(line => !seen.has(line.id))
     const text = `unit ${unit.name} was done in half: puts ${puts.map(line => `${line.id}${seen.has(line.id) ? ' there' : ' missing'}`).join(', ')}; gets ${gets.map(line => `${line.id}${seen.has(line.id) ? ' there' : ' gone'}`).join(', ')}`
     if (isCommitted) {
       if (gets.some(line => seen.has(line.id))) throw new Broken(text)
