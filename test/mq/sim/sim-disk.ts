@@ -227,14 +227,14 @@ export class SimDisk {
     return Math.max(0, this.faults.capacity - used)
   }
 
-  /** Writes into the cache, up to the first fault. */
+  /** Writes into the cache, up to the first fault. Keeps the bytes. */
   write(name: string, inode: Inode, position: number, bytes: Buffer): void {
     const growth = Math.max(0, position + bytes.length - inode.content.length)
     const isFull = growth > 0 && growth > this.free()
     const fails = this.#prng.below(1000) < this.faults.writeError
     const done = isFull || fails ? this.#prng.below(bytes.length + 1) : bytes.length
     const fits = isFull ? Math.min(done, Math.max(0, inode.content.length - position + this.free())) : done
-    changeInode(inode, { kind: 'write', position, bytes: Buffer.from(bytes.subarray(0, fits)) })
+    changeInode(inode, { kind: 'write', position, bytes: bytes.subarray(0, fits) })
     if (fails) throw this.#fault('EIO', 'write', name)
     if (isFull) throw this.#fault('ENOSPC', 'write', name)
   }

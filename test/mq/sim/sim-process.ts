@@ -110,7 +110,7 @@ class SimFile implements DiskFile {
       this.path,
       () => {
         this.#check('write')
-        this.#disk.write(this.path, this.#inode, position, Buffer.concat(bytes))
+        this.#disk.write(this.path, this.#inode, position, Buffer.concat(bytes)) // copied, as the system does
       },
       () => {
         const all = Buffer.concat(bytes)
