@@ -27,6 +27,8 @@ export interface Handle {
   readonly selector: Selector | null
   /** Where the browse cursor stands; null unless open for browse. */
   readonly cursor: Cursor | null
+  /** With a selector: nothing available up to here is selected, so gets begin behind it; null unless open for input. */
+  readonly passed: Cursor | null
   /** It created the temporary queue, which goes with it. */
   ownsQueue: boolean
   /** The subscription whose queue this is. */

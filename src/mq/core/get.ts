@@ -3,7 +3,8 @@
  *
  * A get without conditions takes the first available message in constant time. One with ids compares hashes in the table
  * and reads only candidates. One with a selector must read every head it passes, so a scan that has cost enough rests and
- * goes on in the next turn; what becomes available behind its back sends it back to there.
+ * goes on in the next turn; what becomes available behind its back sends it back to there. A handle with a selector
+ * remembers how far it came, so that a consumer of a deep queue does not read the same heads for every message.
  *
  * Source: reference section 4.5.
  */
@@ -76,7 +77,7 @@ function find(state: CoreState, queue: Queue, call: GetCall): number | 'later' {
     if (call.mode === 'browse-first') Object.assign(cursor, cursorAtStart())
     return scan(state, queue, call, { ...cursor })
   }
-  if (!call.takesAny) return scan(state, queue, call, cursorAtStart())
+  if (!call.takesAny) return scan(state, queue, call, { ...(passedBefore(call) ?? cursorAtStart()) })
   for (;;) {
     const slot = queue.firstAvailable()
     if (slot === none || !isExpired(state, slot)) return slot
@@ -90,6 +91,9 @@ function underCursor(state: CoreState, handle: Handle): number {
   return state.table.standing(cursor.slot) === standings.available && !isExpired(state, cursor.slot) ? cursor.slot : none
 }
 
+/** How far earlier gets through the same selector came: they need not look at those messages again. */
+const passedBefore = (call: GetCall): Cursor | null => (call.isBrowse || call.messageId !== null || call.correlationId !== null ? null : call.handle.passed)
+
 /** Goes on from `from` to the next message that suits. When it must rest, `call.scan` says where it goes on. */
 export function scan(state: CoreState, queue: Queue, call: GetCall, from: Cursor): number | 'later' {
   const table = state.table
@@ -97,11 +101,13 @@ export function scan(state: CoreState, queue: Queue, call: GetCall, from: Cursor
   let list = from.priority
   let passed = from.slot
   const readCost = call.selector === null ? 0 : scanReadCost
+  const memory = passedBefore(call)
   for (;;) {
     let slot = passed === none ? queue.hint(list) : table.next(passed)
     while (slot !== none) {
       if (budget < 0) {
         call.scan = { priority: list, slot: passed, isOnMessage: false }
+        remember(memory, list, passed)
         return 'later'
       }
       const next = table.next(slot)
@@ -112,17 +118,29 @@ export function scan(state: CoreState, queue: Queue, call: GetCall, from: Cursor
           budget -= scanReadCost
           continue
         }
-        if (call.takesAny || accepts(state, call, slot)) return slot
+        if (call.takesAny || accepts(state, call, slot)) {
+          remember(memory, list, passed)
+          return slot
+        }
         budget -= readCost
       }
       budget--
       passed = slot
       slot = next
     }
-    if (list === 0) return none
+    if (list === 0) {
+      remember(memory, list, passed)
+      return none
+    }
     list--
     passed = none
   }
+}
+
+function remember(memory: Cursor | null, list: number, passed: number): void {
+  if (memory === null) return
+  memory.priority = list
+  memory.slot = passed
 }
 
 /** The message has the ids asked for, and the selector says yes. Hashes first, then the head itself. */

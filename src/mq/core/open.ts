@@ -79,6 +79,10 @@ export function openQueue(
   if (handle.output) queue.openOutput++
   queue.handles.add(handle)
   if (handle.cursor !== null) queue.cursors.add(handle.cursor)
+  if (handle.passed !== null) {
+    queue.cursors.add(handle.passed)
+    queue.passed.add(handle.passed)
+  }
   return ok(handle)
 }
 
@@ -106,6 +110,7 @@ function addHandle(state: CoreState, connection: Connection, parts: HandleParts)
     inquire: options.inquire === true,
     selector: parts.selector ?? null,
     cursor: options.browse === true ? cursorAtStart() : null,
+    passed: (parts.selector ?? null) !== null && parts.input !== undefined && parts.input !== 'none' ? cursorAtStart() : null,
     ownsQueue: false,
     subscription: null,
     isStale: false,
@@ -134,6 +139,10 @@ export function closeHandle(state: CoreState, handle: Handle): void {
   if (handle.output) queue.openOutput--
   queue.handles.delete(handle)
   if (handle.cursor !== null) queue.cursors.delete(handle.cursor)
+  if (handle.passed !== null) {
+    queue.cursors.delete(handle.passed)
+    queue.passed.delete(handle.passed)
+  }
   if (handle.subscription !== null) detach(state, handle)
   // A temporary queue is not in the log, so this cannot fail.
   if (handle.ownsQueue && !queue.isDeleted) deleteQueue(state, queue)

@@ -67,6 +67,8 @@ export class Queue {
   readonly waiting = new Set<GetCall>()
   /** Cursors that must step back when the message they stand on goes. */
   readonly cursors = new Set<Cursor>()
+  /** Cursors that must step back when a message behind them becomes available. */
+  readonly passed = new Set<Cursor>()
 
   readonly #table: MessageTable
   readonly #heads = new Int32Array(priorities).fill(none)
@@ -168,6 +170,20 @@ export class Queue {
     table.setStanding(slot, standings.available)
     const hint = this.#hints[list] as number
     if (hint === none || table.order(slot) < table.order(hint)) this.#hints[list] = slot
+    if (this.passed.size > 0) for (const cursor of this.passed) if (this.isBehind(cursor, slot)) this.stepBefore(cursor, slot)
+  }
+
+  /** The cursor has passed the place of the message already. */
+  isBehind(cursor: Cursor, slot: number): boolean {
+    const list = this.#table.priority(slot)
+    if (list !== cursor.priority) return list > cursor.priority
+    return cursor.slot !== none && this.#table.order(slot) <= this.#table.order(cursor.slot)
+  }
+
+  stepBefore(cursor: Cursor, slot: number): void {
+    cursor.priority = this.#table.priority(slot)
+    cursor.slot = this.#table.previous(slot)
+    cursor.isOnMessage = false
   }
 
   /** The first message of a list from which available ones may be found; everything before is unavailable. */

@@ -10,7 +10,7 @@ import { expire } from './expiry.js'
 import type { GetCall } from './get-call.js'
 import { accepts, deliver } from './get.js'
 import { isExpired } from './messages.js'
-import { none, standings } from './message-table.js'
+import { standings } from './message-table.js'
 import type { Cursor, Queue } from './queue.js'
 import { reasons, type Reason } from './reason.js'
 import { nothing } from './results.js'
@@ -58,12 +58,12 @@ export function offer(state: CoreState, queue: Queue, slot: number): void {
   }
   for (const call of queue.waiting) {
     if (call.scan !== null) {
-      if (isBehind(state, call.scan, slot)) stepBefore(state, call.scan, slot)
+      if (queue.isBehind(call.scan, slot)) queue.stepBefore(call.scan, slot)
       continue
     }
     if (call.isBrowse) {
       const cursor = call.handle.cursor as Cursor // a handle open for browse has one
-      if (isBehind(state, cursor, slot) || !accepts(state, call, slot)) continue
+      if (queue.isBehind(cursor, slot) || !accepts(state, call, slot)) continue
       endWait(state, call)
       deliver(state, queue, call, slot)
       continue
@@ -73,19 +73,6 @@ export function offer(state: CoreState, queue: Queue, slot: number): void {
     deliver(state, queue, call, slot)
     if (state.table.standing(slot) !== standings.available) return
   }
-}
-
-/** The cursor has passed the place of the message already. */
-function isBehind(state: CoreState, cursor: Cursor, slot: number): boolean {
-  const list = state.table.priority(slot)
-  if (list !== cursor.priority) return list > cursor.priority
-  return cursor.slot !== none && state.table.order(slot) <= state.table.order(cursor.slot)
-}
-
-function stepBefore(state: CoreState, cursor: Cursor, slot: number): void {
-  cursor.priority = state.table.priority(slot)
-  cursor.slot = state.table.previous(slot)
-  cursor.isOnMessage = false
 }
 
 /** Ends the waits whose time is over. */

@@ -7,6 +7,8 @@
  *  3. Every call that takes a token is answered at most once; at the end exactly once, or its connection is gone.
  *  4. When everybody has left, log and spool hold what is on queues, and nothing is locked or uncommitted.
  *  5. A restart finds what the log says, wherever it was cut.
+ *
+ * Each seed uses few queues and topics and has its own rates, so that what is rare in one is common in another.
  */
 
 import { Prng } from '../../../src/base/prng.js'
@@ -15,10 +17,10 @@ import { lsn } from '../../../src/mq/core/journal.js'
 import { report } from '../../../src/mq/core/report-options.js'
 import { CoreFixture, putRequest } from '../fake/core-fixture.js'
 
-const queues = ['A', 'B', 'HIGH', 'BACKOUT', 'DEAD', 'ALIAS', 'MODEL', 'PERMANENT', 'SYSTEM.RETAINED.PUB.QUEUE', 'NOT.THERE']
-const topics = ['t', 't/a', 't/b', 'u', 't/+', '#', 'disabled/x']
+const allQueues = ['A', 'B', 'HIGH', 'BACKOUT', 'DEAD', 'ALIAS', 'MODEL', 'PERMANENT', 'SYSTEM.RETAINED.PUB.QUEUE', 'NOT.THERE']
+const allTopics = ['t', 't/a', 't/b', 'u', 't/+', '#', 'disabled/x']
 const names = ['one', 'two', 'three']
-const modes: readonly GetMode[] = ['get', 'get', 'get', 'lock', 'lock', 'browse-first', 'browse-next', 'browse-cursor', 'get-cursor']
+const allModes: readonly GetMode[] = ['get', 'get', 'get', 'lock', 'lock', 'browse-first', 'browse-next', 'browse-cursor', 'get-cursor']
 
 interface Client {
   readonly id: ConnectionId
@@ -34,9 +36,26 @@ export class FuzzWorld {
   #clients: Client[] = []
   #token = 0
   #open = new Map<number, ConnectionId>()
+  readonly #queues: readonly string[]
+  readonly #topics: readonly string[]
+  readonly #modes: readonly GetMode[]
+  readonly #bounds: readonly number[]
+  readonly #forceOneIn: number
+  readonly #badOneIn: number
+  readonly #clientCount: number
 
   constructor(seed: number) {
     this.#p = new Prng(seed)
+    const some = <T>(all: readonly T[], most: number): readonly T[] => Array.from({ length: this.#p.between(1, most) }, () => this.#p.pick(all))
+    this.#queues = some(allQueues, 3)
+    this.#topics = some(allTopics, 3)
+    this.#modes = some(allModes, 4)
+    this.#forceOneIn = this.#p.between(1, 12)
+    this.#badOneIn = this.#p.pick([4, 30, 1_000])
+    this.#clientCount = this.#p.between(1, 3)
+    // How much of the calls each kind gets; the sums are where the next one begins.
+    let sum = 0
+    this.#bounds = [10, 6, 20, 6, 20, 8, 5, 8, 1, 6, 3, 3, 1, 1, 1].map(share => (sum += this.#p.below(share * 2 + 1)))
     const f = this.#f
     f.define('QMGR', 'QM1', { DEADQ: 'DEAD', MAXHANDS: 12, MAXUMSGS: 12, MAXMSGL: 200 })
     for (const name of ['A', 'B', 'BACKOUT', 'DEAD', 'SYSTEM.RETAINED.PUB.QUEUE']) f.define('QLOCAL', name, { MAXDEPTH: 20, MAXMSGL: 1_000, ...(name === 'A' ? { BOQNAME: 'BACKOUT' } : {}) })
@@ -54,21 +73,21 @@ export class FuzzWorld {
     for (let step = 0; step < steps; step++) {
       this.#step()
       this.#collect()
-      if (this.#p.chance(1, 3)) this.#force()
+      if (this.#p.chance(1, this.#forceOneIn)) this.#force()
       if (this.#p.chance(1, 120)) this.#crash()
     }
     this.#finish()
   }
 
   #connectAll(): void {
-    this.#clients = [1, 2, 3].map(() => ({ id: this.#f.connect(), handles: [], units: [], deliveries: [] }))
+    this.#clients = Array.from({ length: this.#clientCount }, () => ({ id: this.#f.connect(), handles: [], units: [], deliveries: [] }))
   }
 
   #step(): void {
     const p = this.#p
     const { qm } = this.#f
     const client = p.pick(this.#clients)
-    const any = p.chance(1, 20) ? p.pick(this.#clients) : client
+    const any = p.chance(1, this.#badOneIn) ? p.pick(this.#clients) : client
     const handle = (): HandleId => (any.handles.length > 0 ? p.pick(any.handles) : (77 as HandleId))
     const unit = (): UnitId | null => (p.chance(1, 2) ? null : any.units.length > 0 ? p.pick(any.units) : (88 as UnitId))
     const token = ++this.#token
@@ -77,38 +96,40 @@ export class FuzzWorld {
       this.#open.set(token, client.id)
       make()
     }
-    const roll = p.below(100)
-    if (roll < 14) this.#openSomething(client)
-    else if (roll < 18) {
+    const last = this.#bounds.at(-1) ?? 0
+    const drawn = p.below(last + 1)
+    const roll = this.#bounds.findIndex(bound => drawn < bound)
+    if (roll <= 0) this.#openSomething(client)
+    else if (roll === 1) {
       const closed = handle()
       this.story.push(`${client.id} close ${closed}`)
       qm.close(client.id, closed, { remove: p.chance(1, 3), purge: p.chance(1, 2) })
       if (any === client) client.handles.splice(client.handles.indexOf(closed), 1)
-    } else if (roll < 42) call('put', () => qm.put(client.id, handle(), this.#request(unit()), token))
-    else if (roll < 46) call('put one', () => qm.putOne(client.id, p.chance(1, 2) ? { kind: 'topic', topic: p.pick(topics) } : { kind: 'queue', name: p.pick(queues) }, this.#request(unit()), token))
-    else if (roll < 68) {
+    } else if (roll === 2) call('put', () => qm.put(client.id, handle(), this.#request(unit()), token))
+    else if (roll === 3) call('put one', () => qm.putOne(client.id, p.chance(1, 2) ? { kind: 'topic', topic: p.pick(this.#topics) } : { kind: 'queue', name: p.pick(this.#queues) }, this.#request(unit()), token))
+    else if (roll === 4) {
       const match = p.chance(1, 5) ? { correlationId: Buffer.alloc(24, p.below(3)) } : {}
       const waitMs = p.pick([0, 0, 0, 10, 500, -1])
-      call('get', () => qm.get(client.id, handle(), { mode: p.pick(modes), unit: unit(), waitMs, match, ...(p.chance(1, 6) ? { bytesMax: p.below(5), acceptTruncated: p.chance(1, 2) } : {}) }, token))
-    } else if (roll < 75 && any.deliveries.length > 0) {
+      call('get', () => qm.get(client.id, handle(), { mode: p.pick(this.#modes), unit: unit(), waitMs, match, ...(p.chance(1, 6) ? { bytesMax: p.below(5), acceptTruncated: p.chance(1, 2) } : {}) }, token))
+    } else if (roll === 5 && any.deliveries.length > 0) {
       const ids = any.deliveries.splice(p.below(any.deliveries.length), p.between(1, 3))
       call('settle', () => qm.settle(client.id, ids, p.pick(['accept', 'release', 'reject']), unit(), token))
-    } else if (roll < 79) {
+    } else if (roll === 6) {
       const begun = qm.begin(client.id)
       if (begun.ok) client.units.push(begun.value)
-    } else if (roll < 85) {
+    } else if (roll === 7) {
       const ended = any.units.pop() ?? (88 as UnitId)
       const origin = p.chance(1, 3) ? { producer: Buffer.alloc(16, 1), sequence: p.below(100) } : null
       if (p.chance(2, 3)) call(`commit ${ended}`, () => qm.commit(client.id, ended, origin, token))
       else call(`backout ${ended}`, () => qm.backout(client.id, ended, token))
-    } else if (roll < 87) qm.cancel(client.id, p.below(token + 1))
-    else if (roll < 90) this.#administer()
-    else if (roll < 92) this.#disconnect(client)
-    else if (roll < 95) {
+    } else if (roll === 8) qm.cancel(client.id, p.below(token + 1))
+    else if (roll === 9) this.#administer()
+    else if (roll === 10) this.#disconnect(client)
+    else if (roll === 11) {
       this.#f.clock.advance(p.below(1_500))
       qm.onTick()
-    } else if (roll < 96) qm.backOutOldestUnit()
-    else if (roll < 98) this.#f.journal.isFull = p.chance(1, 3)
+    } else if (roll === 12) qm.backOutOldestUnit()
+    else if (roll === 13) this.#f.journal.isFull = p.chance(1, 3)
     else call('sync', () => qm.sync(client.id, token))
   }
 
@@ -125,7 +146,7 @@ export class FuzzWorld {
         priority: p.between(-2, 11),
         expiry: p.chance(1, 4) ? p.below(15) : -1,
         report: options,
-        replyToQueue: p.chance(1, 3) ? p.pick(queues) : options === 0 ? '' : 'B'
+        replyToQueue: p.chance(1, 3) ? p.pick(this.#queues) : options === 0 ? '' : 'B'
       },
       request: { retain: p.chance(1, 4), origin: p.chance(1, 4) ? { producer: Buffer.alloc(16, p.below(2)), sequence: p.below(200) } : null }
     })
@@ -138,13 +159,13 @@ export class FuzzWorld {
       const durableName = p.chance(1, 2) ? p.pick(names) : null
       if (p.chance(1, 4)) this.#f.qm.unsubscribe(client.id, durableName ?? 'four')
       else {
-        const subscribed = this.#f.qm.subscribe(client.id, { topic: p.pick(topics), durableName, resume: p.chance(1, 2), ...selector })
+        const subscribed = this.#f.qm.subscribe(client.id, { topic: p.pick(this.#topics), durableName, resume: p.chance(1, 2), ...selector })
         if (subscribed.ok) client.handles.push(subscribed.value.handle)
       }
       this.story.push(`${client.id} subscribe or unsubscribe ${durableName}`)
       return
     }
-    const target = p.chance(1, 5) ? ({ kind: 'topic', topic: p.pick(topics) } as const) : ({ kind: 'queue', name: p.pick(queues), dynamicName: p.pick(['X.*', 'NAMED']) } as const)
+    const target = p.chance(1, 5) ? ({ kind: 'topic', topic: p.pick(this.#topics) } as const) : ({ kind: 'queue', name: p.pick(this.#queues), dynamicName: p.pick(['X.*', 'NAMED']) } as const)
     const opened = this.#f.qm.open(client.id, target, { ...(p.chance(2, 3) && target.kind === 'queue' ? { input: p.pick(['default', 'shared', 'shared', 'exclusive'] as const), browse: p.chance(1, 2) } : {}), output: p.chance(2, 3), ...selector })
     this.story.push(`${client.id} open ${target.kind === 'topic' ? target.topic : target.name} ${opened.ok ? opened.value.handle : opened.reason}`)
     if (opened.ok) client.handles.push(opened.value.handle)
@@ -155,12 +176,12 @@ export class FuzzWorld {
     const { qm } = this.#f
     const roll = p.below(8)
     this.story.push(`administer ${roll}`)
-    if (roll === 0) qm.clear(p.pick(queues))
+    if (roll === 0) qm.clear(p.pick(this.#queues))
     else if (roll === 1) qm.define({ type: 'QLOCAL', name: 'A', attributes: { MAXDEPTH: p.between(0, 20), GET: p.pick(['ENABLED', 'ENABLED', 'DISABLED']), PUT: p.pick(['ENABLED', 'ENABLED', 'DISABLED']), BOQNAME: p.pick(['', 'BACKOUT', 'NOT.THERE', 'A']) } })
-    else if (roll === 2) qm.remove('QLOCAL', p.pick(['A', 'NAMED', 'HIGH']), { purge: p.chance(1, 2) })
-    else if (roll === 3) qm.define({ type: 'QLOCAL', name: p.pick(['A', 'HIGH']), attributes: { MAXDEPTH: 20, NPMCLASS: 'HIGH' } })
-    else if (roll === 4) qm.clearRetained(p.pick(topics))
-    else if (roll === 5) qm.define({ type: 'SUB', name: p.pick(names), attributes: { TOPICSTR: p.pick(topics), DEST: '', DESTCLAS: 'MANAGED' } })
+    else if (roll === 2) qm.remove('QLOCAL', p.pick(this.#queues), { purge: p.chance(1, 2) })
+    else if (roll === 3) qm.define({ type: 'QLOCAL', name: p.pick(['A', 'HIGH', 'B']), attributes: { MAXDEPTH: 20, NPMCLASS: 'HIGH' } })
+    else if (roll === 4) qm.clearRetained(p.pick(this.#topics))
+    else if (roll === 5) qm.define({ type: 'SUB', name: p.pick(names), attributes: { TOPICSTR: p.pick(this.#topics), DEST: '', DESTCLAS: 'MANAGED' } })
     else if (roll === 6) qm.remove('SUB', p.pick(names))
     else {
       const [first] = qm.connections()
@@ -236,7 +257,8 @@ export class FuzzWorld {
     }
     this.#check()
     if (this.#open.size > 0) throw new Error(`calls without an answer: ${[...this.#open].map(([token, connection]) => `${connection}/${token}`).join(' ')}`)
-    for (const { name } of qm.list('QLOCAL')) {
+    for (const { name, attributes } of qm.list('QLOCAL')) {
+      if (attributes['DEFTYPE'] === 'TEMPDYN') throw new Error(`${name} outlived its maker`)
       const status = qm.queueStatus(name)
       if (status?.hasUncommitted !== false || status.openInput !== 0 || status.openOutput !== 0) throw new Error(`${name} is still in use: ${JSON.stringify(status)}`)
     }

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { FuzzWorld } from './fuzz-world.js'
 
-const seeds = Number(process.env['HA_SEEDS'] ?? 250)
+const seeds = Number(process.env['HA_SEEDS'] ?? 800)
 const only = process.env['HA_SEED']
 
 t.test('queue manager: every call, good and bad, a full log, crashes after any record -> nothing thrown, lost track of or left behind', async t => {

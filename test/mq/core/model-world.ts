@@ -17,6 +17,8 @@ const queues = ['PRIORITY', 'FIFO'] as const
 interface Client {
   readonly id: ConnectionId
   readonly handles: Map<string, HandleId>
+  /** With a selector for correlation 1. */
+  readonly selecting: Map<string, HandleId>
   readonly units: { readonly id: UnitId; readonly unit: ModelUnit }[]
   readonly producer: number
 }
@@ -65,7 +67,8 @@ export class ModelWorld {
   #connect(producer: number): Client {
     const id = this.#f.connect(`user${producer}`)
     const handles = new Map([...queues, 'BACKOUT'].map(queue => [queue as string, this.#f.open(id, queue)]))
-    return { id, handles, units: [], producer }
+    const selecting = new Map(queues.map(queue => [queue as string, this.#f.open(id, queue, { input: 'shared', selector: 'n = 1' })]))
+    return { id, handles, selecting, units: [], producer }
   }
 
   #step(): void {
@@ -112,6 +115,7 @@ export class ModelWorld {
       body: key,
       persistent,
       unit: open?.id ?? null,
+      properties: new Map([['n', correlation]]),
       descriptor: { correlationId: correlationId(correlation), priority, expiry },
       request: { origin: realOrigin(origin) }
     })
@@ -145,13 +149,14 @@ export class ModelWorld {
     const queue = p.pick(queues)
     const mode = p.chance(1, 4) ? 'lock' : 'get'
     const open = mode === 'get' && p.chance(1, 3) ? client.units[p.below(client.units.length || 1)] : undefined
-    const correlation = p.chance(1, 4) ? p.below(3) : null
+    const correlation = p.chance(1, 3) ? p.below(3) : null
     const waitMs = p.chance(1, 3) ? (p.chance(1, 3) ? -1 : p.between(1, 1_500)) : 0
-    this.#tell(`get ${client.id}/${token} ${queue} ${mode} correlation=${correlation} wait=${waitMs} unit=${open?.unit.number ?? '-'}`)
+    const isSelecting = correlation === 1 && p.chance(2, 3)
+    this.#tell(`get ${client.id}/${token} ${queue} ${mode} correlation=${correlation}${isSelecting ? ' by selector' : ''} wait=${waitMs} unit=${open?.unit.number ?? '-'}`)
     this.#f.qm.get(
       client.id,
-      client.handles.get(queue) as HandleId,
-      { mode, unit: open?.id ?? null, waitMs, ...(correlation === null || correlation === 0 ? {} : { match: { correlationId: correlationId(correlation) } }) },
+      (isSelecting ? client.selecting : client.handles).get(queue) as HandleId,
+      { mode, unit: open?.id ?? null, waitMs, ...(correlation === null || correlation === 0 || isSelecting ? {} : { match: { correlationId: correlationId(correlation) } }) },
       token
     )
     const deadline = waitMs === -1 ? Infinity : this.#model.now + waitMs
