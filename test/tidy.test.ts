@@ -37,7 +37,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'mq/listener': ['base', 'port', 'mq/core', 'mq/protocol', 'types:mq/installation'],
   client: ['base', 'mq/core', 'mq/protocol'],
   'mq/daemon': ['base', 'port', 'daemon', 'mq/core', 'mq/mqsc', 'mq/protocol', 'mq/store', 'mq/installation', 'mq/listener'],
-  'mq/cli': ['base', 'cli', 'client', 'mq/listener', 'mq/core', 'mq/mqsc', 'mq/store', 'mq/installation', 'mq/daemon'],
+  'mq/cli': ['base', 'port', 'cli', 'client', 'daemon', 'mq/listener', 'mq/core', 'mq/mqsc', 'mq/store', 'mq/installation', 'mq/daemon'],
   daemon: ['base', 'config', 'wire', 'membership', 'resource', 'fencing', 'cluster', 'port', 'link', 'agent', 'control']
 }
 const pureHalf: ReadonlySet<string> = new Set(['base', 'config', 'wire', 'membership', 'resource', 'fencing', 'cluster', 'mq/core', 'mq/mqsc', 'mq/protocol'])

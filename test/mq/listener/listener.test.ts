@@ -8,6 +8,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { instant } from '../../../src/base/units.js'
 import type { Engine, EngineOwner, MqClock } from '../../../src/mq/core/engine.js'
+import { supervise } from '../../../src/daemon/supervise.js'
 import { Dispatcher } from '../../../src/mq/listener/dispatcher.js'
 import { Listener } from '../../../src/mq/listener/listener.js'
 import type { ListenerOptions } from '../../../src/mq/listener/listener.js'
@@ -71,7 +72,7 @@ async function fixture(test: Test, changes: Partial<ListenerOptions> = {}): Prom
     dispatcher,
     clock,
     sessions: { client: recorder('client', seen), stomp: recorder('stomp', seen) },
-    rest: new RestServer({ dispatcher, clock, bodyBytesMax: 1 << 20, headerBytesMax: 1 << 14, headerCountMax: 50, admit, command: () => Promise.resolve({ outcome: 'done', lines: [] }), supervise: (_, promise) => promise.catch((error: unknown) => test.fail(String(error))) }),
+    rest: new RestServer({ dispatcher, clock, bodyBytesMax: 1 << 20, headerBytesMax: 1 << 14, headerCountMax: 50, admit, command: () => Promise.resolve({ outcome: 'done', lines: [] }), supervise }),
     clientMagic: magic,
     limits: { frameBytesMax: 1 << 20, headerCountMax: 100, headerBytesMax: 1 << 16, subscriptionsMax: 100, unacknowledgedMax: 1000, messageBytesMax: 1 << 22 },
     connectionsMax: 10,
@@ -85,7 +86,7 @@ async function fixture(test: Test, changes: Partial<ListenerOptions> = {}): Prom
     command: () => Promise.resolve({ outcome: 'done', lines: [] }),
     tls: () => null,
     note: (_, text) => notes.push(text),
-    supervise: (_, promise) => promise.catch((error: unknown) => test.fail(String(error))),
+    supervise,
     ...changes
   })
   const open = await listener.openPort({ address: '127.0.0.1', port: 0, backlog: 100 })

@@ -4,6 +4,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { instant } from '../../../src/base/units.js'
 import type { MqClock } from '../../../src/mq/core/engine.js'
+import { supervise } from '../../../src/daemon/supervise.js'
 import { Dispatcher } from '../../../src/mq/listener/dispatcher.js'
 import { Listener, type ListenerOptions } from '../../../src/mq/listener/listener.js'
 import { RestServer } from '../../../src/mq/listener/rest.js'
@@ -41,9 +42,6 @@ async function fixture(test: Test, changes: Partial<ListenerOptions> = {}): Prom
   force()
   const admit: ListenerOptions['admit'] = changes.admit ?? (applicant => Promise.resolve({ ok: true, user: applicant.credentials.kind === 'password' ? applicant.credentials.user : '', channel: '' }))
   const command: ListenerOptions['command'] = text => Promise.resolve({ outcome: 'done', lines: [`ran ${text}`] })
-  const supervise = (_: string, promise: Promise<unknown>): void => {
-    promise.catch((error: unknown) => test.fail(error instanceof Error ? (error.stack ?? '') : String(error)))
-  }
   const rest = new RestServer({ dispatcher, clock, bodyBytesMax: 4096, headerBytesMax: 16_384, headerCountMax: 50, admit, command, supervise })
   const noSession = (): never => {
     throw new Error('only HTTP here')

@@ -3,6 +3,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { supervise } from '../../../src/daemon/supervise.js'
 import type { Connection } from '../../../src/client/client.js'
 import { child } from '../host.js'
 import { account, parseLedger, type Account } from './ledgers.js'
@@ -46,14 +47,10 @@ export class Crew {
         const words: WorkerOptions = { address, queue, name, ledger, batch, bodyBytes, ...(channel === undefined ? {} : { channel }) }
         const worker = child(test, [...(options.launcher ?? []), process.execPath, program, mode, JSON.stringify(words)])
         this.#workers.push({ mode, ledger, process: worker })
-        worker.ended.then(
-          code => {
-            if (!this.#isEnding) this.#trouble ??= `${name} ended with ${code}`
-          },
-          (error: unknown) => {
-            this.#trouble ??= `${name}: ${String(error)}`
-          }
-        )
+        const onEnded = (code: number | null): void => {
+          if (!this.#isEnding) this.#trouble ??= `${name} ended with ${code}`
+        }
+        supervise(name, worker.ended.then(onEnded))
       }
     }
   }
