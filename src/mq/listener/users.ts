@@ -12,6 +12,7 @@ import fs from 'node:fs'
 const scryptCost = 32_768
 const scryptBlock = 8
 const scryptParallel = 1
+const scryptMemoryMin = 1024 * 1024
 const hashBytes = 32
 const saltBytes = 16
 const tokenBytes = 32
@@ -76,7 +77,7 @@ function parseEntry(kind: string, rest: readonly string[]): PasswordEntry | Toke
 
 const scrypt = (password: string, salt: Buffer, cost: number, block: number, parallel: number): Promise<Buffer> =>
   new Promise((resolve, reject) => {
-    crypto.scrypt(password, salt, hashBytes, { N: cost, r: block, p: parallel, maxmem: 256 * cost * block }, (error, key) => {
+    crypto.scrypt(password, salt, hashBytes, { N: cost, r: block, p: parallel, maxmem: scryptMemoryMin + 256 * cost * block }, (error, key) => {
       if (error === null) resolve(key)
       else reject(error)
     })
