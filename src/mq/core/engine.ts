@@ -212,6 +212,10 @@ export interface Engine {
    * 2019 for a delivery that is unknown or settled already, then nothing is settled.
    */
   settle(connection: ConnectionId, deliveries: readonly DeliveryId[], verdict: 'accept' | 'release' | 'reject', unit: UnitId | null, token: Token): void
+  /**
+   * The unit is over in any case; gets that wait in it end with 2033. 2003: it is unknown, or was backed out because the
+   * log needed its space. A commit whose origin was stored before is answered 0, and what this unit holds is dropped.
+   */
   commit(connection: ConnectionId, unit: UnitId, origin: Origin | null, token: Token): void
   backout(connection: ConnectionId, unit: UnitId, token: Token): void
 

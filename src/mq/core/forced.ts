@@ -6,6 +6,7 @@ import { makeVisible } from './messages.js'
 import { applyCommit } from './units.js'
 
 export function onForced(state: CoreState): void {
+  if (state.failure !== null) return
   const { table, pending, releases, journal } = state
   for (let entry = releases.take(journal.forced); entry !== null; entry = releases.take(journal.forced)) {
     if (entry.place !== null) journal.release(entry.place)

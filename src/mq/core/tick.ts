@@ -6,6 +6,8 @@ import { resumeScan } from './get.js'
 import { endOverdueWaits } from './waiters.js'
 
 export function onTick(state: CoreState): void {
+  // At the end nobody waits any more, and the log may be closed already.
+  if (state.phase === 'stopping') return
   // A copy: a scan that rests again waits for the next turn.
   for (const call of [...state.scanning]) resumeScan(state, call)
   endOverdueWaits(state)
@@ -14,6 +16,7 @@ export function onTick(state: CoreState): void {
 
 /** Monotonic milliseconds; Infinity when nothing is to come. */
 export function nextDeadline(state: CoreState): number {
+  if (state.phase === 'stopping') return Infinity
   if (state.scanning.size > 0) return state.clock.now()
   return Math.min(state.waits.first?.deadline ?? Infinity, state.expiryScanAt)
 }

@@ -194,12 +194,17 @@ t.test('log failed: connections end, and what waits for the log is never answere
   f.define('QLOCAL', 'Q')
   const c = f.connect()
   f.forcing = false
-  f.put(c, f.open(c, 'Q'), { persistent: true })
+  f.put(c, f.open(c, 'Q'), { persistent: true, descriptor: { expiry: 1 } })
   f.qm.onFailed(new HaError('HA_MQ_LOG_FAILED'))
   t.match(f.qm.takeEvents(), [{ kind: 'end', connection: c }])
   const { end } = f.journal
   f.qm.disconnect(c, 'broken')
+  f.clock.advance(10_000)
+  f.qm.onTick()
+  t.equal(f.qm.nextDeadline(), null)
   t.equal(f.journal.end, end, 'and nothing is appended')
+  f.journal.force()
+  f.qm.onForced()
   t.strictSame(f.qm.takeAnswers(), [])
 })
 
