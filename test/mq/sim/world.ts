@@ -66,7 +66,7 @@ export class World implements ClientWorld {
     this.clock = { now: () => instant(this.#now), wallMs: () => 1_700_000_000_000 + this.#now }
     const some = (weight: number): number => (prng.chance(4, 5) ? weight : 0)
     this.mix = { put: 10, unitPut: some(6), get: some(8), waitingGet: some(2), unitGet: some(5), lock: some(4), settle: some(5), browse: some(3), commit: some(4), backout: some(2), leave: some(1) }
-    this.#size = { extentBytes: 64 * 1024, primary: prng.between(3, 6), secondary: prng.between(1, 3), type: prng.chance(1, 4) ? 'linear' : 'circular' }
+    this.#size = { extentBytes: 64 * 1024, primary: prng.between(2, 4), secondary: prng.between(1, 2), type: prng.chance(1, 4) ? 'linear' : 'circular' }
     this.bodyBytesMax = prng.pick([300, 2_000, 20_000, 100_000])
     const faulty = (perThousand: number): number => (prng.chance(1, 4) ? perThousand : 0)
     this.#faults = { writeError: faulty(8), forceError: faulty(8), capacity: prng.chance(1, 5) ? prng.between(5, 12) * 64 * 1024 : noFaults.capacity, slow: faulty(100), inOrder: prng.chance(1, 4) }
