@@ -64,7 +64,7 @@ export class Checkpointer {
     const dead = [...state.liveness.extents].filter(({ number }) => number < restartExtent && !listed.has(number)).map(({ number }) => number)
     await loop.forcedTo(end)
     const name = checkpointName(epoch, sequence)
-    if (!(await this.#replace(name, bytes))) return false
+    if (!(await this.#replace(name, bytes, true))) return false
     this.#sequence = sequence
     this.restart = replayFrom
     this.end = end
@@ -76,9 +76,14 @@ export class Checkpointer {
     return true
   }
 
-  /** Writes a file whole or not at all. @returns false when the disk is full, even without its spares */
-  async #replace(name: string, bytes: Buffer): Promise<boolean> {
-    const { disk, active, supply } = this.#parts
+  /**
+   * Writes a file whole or not at all.
+   *
+   * @param mayTakeExtents  whether extents not used yet are given up for it
+   * @returns               false when the disk is full
+   */
+  async #replace(name: string, bytes: Buffer, mayTakeExtents: boolean): Promise<boolean> {
+    const { disk, active, supply, buffer } = this.#parts
     const to = path.join(active, name)
     const unfinished = `${to}.tmp`
     for (;;) {
@@ -93,7 +98,7 @@ export class Checkpointer {
         await file.close()
         if (!isDiskFullError(error)) throw error
         await disk.remove(unfinished)
-        if (!(await supply.dropSpare())) return false
+        if (!mayTakeExtents || !(await supply.giveBack(buffer.extent))) return false
       }
     }
     this.#checkRight()
@@ -156,11 +161,11 @@ export class Checkpointer {
 
   /** A full disk leaves it for the next time; a restart could do without. */
   async #writeIndex(number: number): Promise<void> {
-    const { indexes, state } = this.#parts
+    const { indexes, state, supply } = this.#parts
     const builder = indexes.get(number)
     const life = state.liveness.get(number)
-    if (builder === undefined || life === undefined || life.end === 0) return
-    if (!(await this.#replace(indexName(number), builder.finish(life)))) return
+    if (builder === undefined || life === undefined || life.end === 0 || supply.isDiskFull) return
+    if (!(await this.#replace(indexName(number), builder.finish(life), false))) return
     indexes.delete(number)
     this.#indexed.add(number)
   }

@@ -41,6 +41,7 @@ export class ExtentSupply {
   readonly #files = new Map<number, DiskFile>()
   readonly #spares: number[] = []
   #nextSpare = 0
+  #mayHaveRoom = false
   readonly #waiting = new Map<number, { readonly promise: Promise<DiskFile>; readonly resolve: (file: DiskFile) => void }>()
 
   constructor(options: SupplyOptions) {
@@ -159,15 +160,32 @@ export class ExtentSupply {
 
   /** Somebody may have made room on a full disk: formatting may be tried again. */
   tryAgain(): void {
-    this.isDiskFull = false
+    this.#mayHaveRoom = true
   }
 
-  /** Gives one spare back to a full disk. @returns false when there is none */
-  async dropSpare(): Promise<boolean> {
-    const spare = this.#spares.pop()
-    if (spare === undefined) return false
+  /** Whether `prepare` has a chance. */
+  get canPrepare(): boolean {
+    return !this.isDiskFull || this.#mayHaveRoom || this.#spares.length > 0
+  }
+
+  /**
+   * Gives the disk a file back: a spare, or the extent prepared last when nothing was appended to it.
+   *
+   * @param extent  the end of the log is in it
+   * @returns       false when there is none to give
+   */
+  async giveBack(extent: number): Promise<boolean> {
     this.#checkRight()
-    await this.#options.disk.remove(path.join(this.#options.active, spareName(spare)))
+    const spare = this.#spares.pop()
+    if (spare !== undefined) {
+      await this.#options.disk.remove(path.join(this.#options.active, spareName(spare)))
+      return true
+    }
+    if (this.prepared <= extent) return false
+    // Who appends meanwhile waits for it to be prepared once more.
+    const last = this.prepared
+    this.prepared -= 1
+    await this.retire(last, false)
     return true
   }
 
@@ -180,6 +198,7 @@ export class ExtentSupply {
   /** @returns the number of the new spare, or null when the disk is full; then nothing is left of it */
   async #format(): Promise<number | null> {
     const { disk, active, geometry } = this.#options
+    this.#mayHaveRoom = false
     this.freeBytes = await disk.free(active)
     if (this.freeBytes < geometry.extentBytes + extentHeaderBytes) return this.#isFull()
     this.#checkRight()

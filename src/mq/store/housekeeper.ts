@@ -118,6 +118,9 @@ export class Housekeeper {
   }
 
   async #round(): Promise<void> {
+    // Out of the call of the core that woke us.
+    await Promise.resolve()
+    if (!this.#isStopped) this.#tellPinned()
     await this.#prepare()
     if (this.#isCheckpointDue()) {
       this.#wantsCheckpoint = false
@@ -130,7 +133,7 @@ export class Housekeeper {
 
   async #prepare(): Promise<void> {
     const { supply, buffer, ahead } = this.#parts
-    while (supply.prepared < buffer.extent + ahead) {
+    while (supply.prepared < buffer.extent + ahead && (supply.canPrepare || supply.isAwaited)) {
       if (await supply.prepare(supply.prepared + 1, null)) continue
       // What is appended already has nowhere to go: no promise can be kept any more.
       if (supply.isAwaited) throw new HaError('HA_MQ_LOG_FAILED', 'the disk of the recovery log is full, and so are all its extents', { details: { directory: this.#parts.active } })
@@ -141,7 +144,7 @@ export class Housekeeper {
   async #makeRoom(): Promise<void> {
     this.#wantsRoom = false
     for (const life of this.#mover.victims(this.#checkpointer.restart)) {
-      const isDone = await this.#mover.empty(life, () => true, () => !this.#isCheckpointDue() && !this.#isHalfFull() && !this.#parts.supply.isDiskFull && !this.#isStopped)
+      const isDone = await this.#mover.empty(life, () => true, () => !this.#isCheckpointDue() && !this.#isHalfFull() && !this.#isStopped)
       if (!isDone) return
       // Its file can be used again after the next checkpoint.
       if (!life.hasLive) this.#wantsCheckpoint = true
@@ -162,7 +165,7 @@ export class Housekeeper {
   #hasWork(): boolean {
     const { supply, buffer, ahead, window, state } = this.#parts
     if (this.#wantsRoom || this.#jobs.length > 0 || this.#isCheckpointDue()) return true
-    if (supply.prepared < buffer.extent + ahead) return !supply.isDiskFull || supply.isAwaited || supply.spares > 0
+    if (supply.prepared < buffer.extent + ahead && (supply.canPrepare || supply.isAwaited)) return true
     const oldest = state.oldestUnit
     return oldest !== null && oldest.unit !== this.#toldUnit && oldest.first <= this.#checkpointer.restart && window.isTight(this.#checkpointer.restart, buffer.end)
   }

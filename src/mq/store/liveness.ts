@@ -17,6 +17,9 @@ export const ordinalOfKey = (key: number): number => key % ordinalsMax
 
 export const noSpill = 0xffff_ffff
 
+/** Bytes a message takes in an extent, about: head and body, and what a record has around them. */
+export const footprint = (length: number): number => length + 80
+
 class Bits {
   #bytes: Uint8Array
   count = 0
@@ -66,7 +69,7 @@ export class ExtentLife {
   count = 0
   /** Where its records end; 0 while records are appended to it. */
   end = 0
-  /** Bytes of head and body not released. */
+  /** Bytes of the messages that are not released, by `footprint`. */
   liveBytes = 0
   /** The message that goes on in later extents, and the last of these. */
   spillOrdinal = noSpill
@@ -106,6 +109,8 @@ export class ExtentLife {
 export class Liveness {
   readonly #extents = new Map<number, ExtentLife>()
   #last: ExtentLife | null = null
+  /** Messages that are not dead. */
+  live = 0
 
   get extents(): IterableIterator<ExtentLife> {
     return this.#extents.values()
@@ -135,10 +140,15 @@ export class Liveness {
 
   /** A message is there, whatever was known of this ordinal before. */
   born(life: ExtentLife, ordinal: number, length: number): void {
-    if (ordinal >= life.count) life.count = ordinal + 1
-    life.dead.clear(ordinal)
-    life.released.clear(ordinal)
-    life.liveBytes += length
+    if (ordinal >= life.count) {
+      life.count = ordinal + 1
+      this.live += 1
+    } else if (life.dead.has(ordinal)) {
+      life.dead.clear(ordinal)
+      life.released.clear(ordinal)
+      this.live += 1
+    }
+    life.liveBytes += footprint(length)
   }
 
   isDead(key: number): boolean {
@@ -148,7 +158,7 @@ export class Liveness {
   die(key: number): void {
     const life = this.get(extentOfKey(key))
     const ordinal = ordinalOfKey(key)
-    if (life !== undefined && ordinal < life.count) life.dead.set(ordinal)
+    if (life !== undefined && ordinal < life.count && life.dead.set(ordinal)) this.live -= 1
   }
 
   /** Nobody will read it. Said twice, it counts once. */
@@ -156,8 +166,8 @@ export class Liveness {
     const life = this.get(extentOfKey(key))
     const ordinal = ordinalOfKey(key)
     if (life === undefined || ordinal >= life.count) return
-    life.dead.set(ordinal)
-    if (life.released.set(ordinal)) life.liveBytes -= length
+    if (life.dead.set(ordinal)) this.live -= 1
+    if (life.released.set(ordinal)) life.liveBytes -= footprint(length)
   }
 
   /** Numbers of the extents up to `last` that a restart needs, growing: with a live message or a part of one. */

@@ -27,14 +27,17 @@ export class Mover {
     this.#parts = parts
   }
 
-  /** Extents worth emptying: more than half of what lies before the window is dead; those with the fewest live bytes come first. */
+  /**
+   * Extents worth emptying: more than half of what lies before the window is dead, or the disk is full; those with the fewest
+   * live bytes come first.
+   */
   victims(restart: number): ExtentLife[] {
-    const { state, geometry, primary, type } = this.#parts
+    const { state, geometry, primary, type, supply } = this.#parts
     if (type === 'linear') return []
     const before = [...state.liveness.extents].filter(life => life.number < geometry.extentOf(restart) && life.end !== 0)
     const total = before.length * geometry.extentBytes
     const live = before.reduce((sum, life) => sum + life.liveBytes, 0)
-    let excess = total - live - Math.max(live, primary * geometry.extentBytes)
+    let excess = total - live - (supply.isDiskFull ? 0 : Math.max(live, primary * geometry.extentBytes))
     const found: ExtentLife[] = []
     for (const life of before.filter(({ hasLive, liveBytes }) => hasLive && liveBytes * 2 < geometry.extentBytes).sort((a, b) => a.liveBytes - b.liveBytes)) {
       if (excess <= 0) break

@@ -9,7 +9,7 @@ import path from 'node:path'
 import { HaError } from '../../base/errors.js'
 import { invariant } from '../../base/invariant.js'
 import { lsn, type Appended, type IndexEntry, type Journal, type JournalEvents, type LogRecord, type Lsn, type Place, type Restored, type StoredMessage } from '../core/journal.js'
-import type { Disk } from '../../port/disk.js'
+import type { Disk, DiskFile } from '../../port/disk.js'
 import { AppendBuffer } from './append-buffer.js'
 import { Checkpointer } from './checkpointer.js'
 import { extentHeaderBytes, extentName, fragmentHeaderBytes, type Geometry } from './extent.js'
@@ -104,7 +104,7 @@ export class RecoveryLog implements Journal {
     })
     this.#loop = new ForceLoop({
       buffer: this.#buffer,
-      fileOf: extent => supply.fileOf(extent),
+      fileOf: extent => this.#fileOf(extent),
       mayWrite: options.mayWrite,
       defer: options.defer ?? (run => setImmediate(run)),
       onForced: end => this.#onForced(end),
@@ -288,7 +288,7 @@ export class RecoveryLog implements Journal {
   #put(record: Extract<LogRecord, { kind: 'put' }>): Appended {
     const { entry, message, origin, unit } = record
     const payload = putPayloadBytes(message, origin)
-    if (!this.#hasRoom(payload)) return this.#refuse()
+    if (!this.#hasRoom(payload, this.#putReserve)) return this.#refuse()
     const life = this.#life
     const ordinal = life.count
     const buffer = this.#buffer
@@ -304,7 +304,7 @@ export class RecoveryLog implements Journal {
 
   #small(record: Exclude<LogRecord, { kind: 'put' }>): Appended {
     const payload = encodeSmall(record)
-    if (record.kind === 'define' && !this.#hasRoom(payload.length)) return this.#refuse()
+    if (record.kind === 'define' && !this.#hasRoom(payload.length, this.#putReserve)) return this.#refuse()
     const buffer = this.#buffer
     buffer.begin(payload.length)
     buffer.target.set(payload, buffer.at)
@@ -336,7 +336,7 @@ export class RecoveryLog implements Journal {
 
   #move(entry: IndexEntry, message: StoredMessage, from: Place): Place | null {
     const payload = movedPayloadBytes(message)
-    if (!this.#hasRoom(payload)) return null
+    if (!this.#hasRoom(payload, this.#parts.window.moveReserve)) return null
     const life = this.#life
     const ordinal = life.count
     const buffer = this.#buffer
@@ -372,14 +372,19 @@ export class RecoveryLog implements Journal {
     return index
   }
 
-  #hasRoom(payload: number): boolean {
+  get #putReserve(): number {
+    return this.#parts.window.putReserve(this.#state.liveness.live)
+  }
+
+  #hasRoom(payload: number, reserve: number): boolean {
     const { window, supply, geometry } = this.#parts
     const bytes = payload + fragmentHeaderBytes + Math.ceil(payload / geometry.extentBytes) * (extentHeaderBytes + fragmentHeaderBytes)
     const end = this.#buffer.end
-    return (
-      window.admits(bytes, this.#checkpointer.restart, end, this.#state.openUnits) &&
-      window.hasFiles(bytes, end, geometry.endOf(supply.prepared), supply.spares * geometry.extentBytes, supply.freeBytes)
-    )
+    const { restart } = this.#checkpointer
+    const units = this.#state.openUnits
+    // Who is early for a checkpoint is not refused; who is kept from one by a unit of work is.
+    const fits = window.admits(bytes, restart, end, units) || (window.isBehind(bytes, restart, end) && window.admits(bytes, this.#checkpointer.nextRestart, end, units))
+    return fits && window.hasFiles(bytes, end, geometry.endOf(supply.prepared), supply.spares * geometry.extentBytes, supply.freeBytes, reserve)
   }
 
   /** Somebody may have made room meanwhile; the next put will know. */
@@ -393,6 +398,12 @@ export class RecoveryLog implements Journal {
     this.#buffer.trim(end)
     this.#events?.onForced()
     this.#housekeeper.wake()
+  }
+
+  #fileOf(extent: number): DiskFile | Promise<DiskFile> {
+    const file = this.#parts.supply.fileOf(extent)
+    if (file instanceof Promise) this.#housekeeper.wake()
+    return file
   }
 
   #checkOpen(): void {

@@ -7,7 +7,7 @@
 
 import { lsn, type IndexEntry, type Place } from '../core/journal.js'
 import { blankEntry, type IndexReader } from './index-file.js'
-import { keyOf, type ExtentLife } from './liveness.js'
+import { footprint, keyOf, type ExtentLife } from './liveness.js'
 import type { LogState } from './log-state.js'
 
 export interface IndexedExtent {
@@ -45,13 +45,14 @@ export class RestoredMessages {
           continue
         }
         count += 1
-        life.liveBytes += reader.length(ordinal)
+        life.liveBytes += footprint(reader.length(ordinal))
         const order = reader.order(ordinal)
         if (order > highest && !reader.isMoved(ordinal)) highest = order
         else standOut.push(index, ordinal)
       }
     })
     this.count = count
+    state.liveness.live = count
     this.#isMoved = Uint32Array.from(standOut)
   }
 

@@ -41,21 +41,40 @@ export class LogWindow {
     return (end - restart) * 2 > this.limitBytes
   }
 
-  /** Whether a record that may be refused fits. */
+  /** Whether a record that may be refused fits, when a restart begins at `restart`. */
   admits(bytes: number, restart: number, end: number, openUnits: number): boolean {
     return end + bytes - restart + this.#reserveBytes + openUnits * unitReserveBytes <= this.limitBytes
   }
 
+  /** Whether a checkpoint that is late may be waited for: the window may be twice as long while one is being written. */
+  isBehind(bytes: number, restart: number, end: number): boolean {
+    return end + bytes - restart <= this.limitBytes * 2
+  }
+
   /**
-   * Whether there will be a formatted file under it.
+   * Whether there will be a formatted file under it, and still some for what must never fail.
    *
    * @param preparedEnd  end of the last extent that is formatted and named
    * @param spareBytes   formatted files without a name yet
    * @param freeBytes    what the file system last said is free; 0 when formatting failed since
+   * @param reserve      bytes that must be left afterwards
    */
-  hasFiles(bytes: number, end: number, preparedEnd: number, spareBytes: number, freeBytes: number): boolean {
-    const formatted = preparedEnd - end + spareBytes
-    // One extent stays for what must never fail; more is only safe to promise when the disk has plenty.
-    return bytes + this.#extentBytes <= formatted || bytes + this.#extentBytes <= formatted + freeBytes - 2 * this.#extentBytes
+  hasFiles(bytes: number, end: number, preparedEnd: number, spareBytes: number, freeBytes: number, reserve: number): boolean {
+    const left = preparedEnd - end + spareBytes - bytes
+    // What is not formatted yet is only safe to promise when the disk has plenty.
+    return left >= reserve || left + freeBytes >= reserve + plentyExtents * this.#extentBytes
+  }
+
+  /** What puts must leave: two extents, and one remove record for each message that is there. */
+  putReserve(liveMessages: number): number {
+    return 2 * this.#extentBytes + liveMessages * removeBytes
+  }
+
+  /** What moves must leave; they make room again. */
+  get moveReserve(): number {
+    return this.#extentBytes
   }
 }
+
+const plentyExtents = 2
+const removeBytes = 48

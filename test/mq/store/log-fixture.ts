@@ -5,7 +5,7 @@ import type { HaError } from '../../../src/base/errors.js'
 import { lsn, type IndexEntry, type JournalEvents, type LogRecord, type Move, type Origin, type Place, type Restored } from '../../../src/mq/core/journal.js'
 import { createLog } from '../../../src/mq/store/create-log.js'
 import { RecoveryLog, type LogOptions, type OpenedLog } from '../../../src/mq/store/recovery-log.js'
-import { noFaults, SimDisk, type DiskFaults, type SimProcess } from '../sim/sim-disk.js'
+import { noFaults, SimDisk, turn, type DiskFaults, type SimProcess } from '../sim/sim-disk.js'
 
 export const directory = '/var/mqm/log/QM1'
 export const active = `${directory}/active`
@@ -117,6 +117,12 @@ export class Fixture {
 
   append(record: LogRecord): void {
     if (!this.log.append(record).ok) throw new Error('the log is full')
+  }
+
+  /** Until the log has nothing to do any more. */
+  async drain(): Promise<void> {
+    await turn()
+    while (this.disk.step(this.process)) await turn()
   }
 
   async force(): Promise<void> {
