@@ -36,6 +36,8 @@ export interface Mix {
   readonly commit: number
   readonly backout: number
   readonly leave: number
+  /** Of a hundred bodies. */
+  readonly largeBodies: number
 }
 
 /** What was asked under a sequence number and not answered. */
@@ -402,8 +404,8 @@ export class SimClient {
 
   /** The number, then bytes that only this message has. */
   #body(id: number): Buffer {
-    const { prng, bodyBytesMax } = this.#world
-    const length = 4 + (prng.chance(1, 8) ? prng.below(bodyBytesMax) : prng.below(200))
+    const { prng, mix, bodyBytesMax } = this.#world
+    const length = 4 + (prng.below(100) < mix.largeBodies ? prng.below(bodyBytesMax) : prng.below(200))
     const body = Buffer.alloc(length)
     for (let at = 0; at < length; at += 1) body[at] = (id * 31 + at * 7) & 0xff
     body.writeUInt32BE(id, 0)

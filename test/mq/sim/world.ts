@@ -35,7 +35,8 @@ export interface WorldOptions {
 const storyMax = 120
 const alwaysThere = ['A', 'B']
 const comeAndGo = ['C', 'D']
-const actionsMax = 90
+/** Of one life: most are short, for the ends are what matters; a log gets full in the long ones. */
+const actionsMax = [20, 60, 60, 400] as const
 const startStepsMax = 5_000
 
 export class World implements ClientWorld {
@@ -65,7 +66,7 @@ export class World implements ClientWorld {
     this.prng = prng
     this.clock = { now: () => instant(this.#now), wallMs: () => 1_700_000_000_000 + this.#now }
     const some = (weight: number): number => (prng.chance(4, 5) ? weight : 0)
-    this.mix = { put: 10, unitPut: some(6), get: some(8), waitingGet: some(2), unitGet: some(5), lock: some(4), settle: some(5), browse: some(3), commit: some(4), backout: some(2), leave: some(1) }
+    this.mix = { put: 10, unitPut: some(6), get: some(8), waitingGet: some(2), unitGet: some(5), lock: some(4), settle: some(5), browse: some(3), commit: some(4), backout: some(2), leave: some(1), largeBodies: prng.pick([5, 15, 60]) }
     this.#size = { extentBytes: 64 * 1024, primary: prng.between(2, 4), secondary: prng.between(1, 2), type: prng.chance(1, 4) ? 'linear' : 'circular' }
     this.bodyBytesMax = prng.pick([300, 2_000, 20_000, 100_000])
     const faulty = (perThousand: number): number => (prng.chance(1, 4) ? perThousand : 0)
@@ -149,12 +150,20 @@ export class World implements ClientWorld {
     await ready
     if (failure !== null) {
       this.tell(`the start failed: ${failure instanceof Error ? failure.message : String(failure)}`)
-      if (this.#disk.faults.writeError === 0 && this.#disk.faults.forceError === 0 && this.#disk.faults.capacity === noFaults.capacity) throw failure
+      if (!this.#isExcused(failure)) throw failure
       this.#end(process, 'kill')
       return false
     }
     this.#life = life
     return await this.#audit(process)
+  }
+
+  /** Whether the disk gave a reason to fail. */
+  #isExcused(failure: unknown): boolean {
+    const { writeError, forceError, capacity } = this.#disk.faults
+    const code = failure instanceof Error && 'code' in failure ? failure.code : ''
+    if (code === 'EIO' || code === 'HA_MQ_LOG_FAILED') return writeError > 0 || forceError > 0
+    return (code === 'ENOSPC' || code === 'HA_MQ_LOG_FULL') && capacity !== noFaults.capacity
   }
 
   /** The process that holds the lock. */
@@ -222,7 +231,7 @@ export class World implements ClientWorld {
   /** A life: actions, disk, time, in any order, until an end. */
   async #live(process: SimProcess): Promise<void> {
     const { prng } = this
-    const actions = prng.between(5, actionsMax)
+    const actions = prng.between(5, prng.pick(actionsMax))
     for (let action = 0; action < actions; action += 1) {
       const life = this.#own()
       if (life.failure !== null) {
