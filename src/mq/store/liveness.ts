@@ -101,8 +101,9 @@ export class ExtentLife {
   /** Takes over what a checkpoint knew. Dead messages are released too: nobody knows them. */
   restore(count: number, dead: Uint8Array): void {
     this.count = count
-    this.dead = new Bits(dead.slice())
-    this.released = new Bits(dead.slice())
+    // Copies: `slice` of a Buffer would be the same bytes twice.
+    this.dead = new Bits(Uint8Array.from(dead))
+    this.released = new Bits(Uint8Array.from(dead))
   }
 }
 

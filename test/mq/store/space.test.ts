@@ -95,6 +95,29 @@ t.test('space: a message over several extents -> read from memory and from disk,
   test.notOk(logFiles(world).includes(own), 'and given back when it is gone')
 })
 
+t.test('space: messages of an earlier life got -> its extents are removed', async test => {
+  const world = await Fixture.create()
+  await world.open()
+  world.defineQueue()
+  for (let count = 0; count < 900; count += 1) {
+    world.put(kilobyte)
+    if (count % 50 === 0) await world.drain()
+  }
+  await world.settle()
+  world.kill()
+  await world.open()
+  const old = logFiles(world).filter(name => name < world.log.status().currentExtent)
+  test.ok(old.length >= 4)
+  for (const { place } of world.found().messages) {
+    world.append({ kind: 'remove', place })
+    world.log.release(place)
+  }
+  await world.settle()
+  await world.drain()
+  test.strictSame(logFiles(world).filter(name => old.includes(name)), [])
+  test.strictSame(world.files('.IDX').filter(name => old.includes(name.replace('.IDX', '.LOG'))), [])
+})
+
 t.test('space: one long unit of work -> told to back out at 80 %, others get room after it, then a checkpoint goes on', async test => {
   const world = await Fixture.create()
   await world.open()
