@@ -23,6 +23,8 @@ export class Checkpointer {
   mediaExtent: number
   /** Checkpoints written since the start. */
   written = 0
+  /** Runs between the many small steps after a checkpoint, so that what is urgent need not wait for all of them. */
+  between: () => Promise<void> = () => Promise.resolve()
   readonly #parts: LogParts
   #sequence = 0
   #names: string[]
@@ -72,7 +74,9 @@ export class Checkpointer {
     this.written += 1
     await this.#removeOld(name)
     await this.#retire(dead)
-    for (const number of needed) if (number < restartExtent) await this.#writeIndex(number)
+    for (const number of needed) {
+      if (number < restartExtent && (await this.#writeIndex(number))) await this.between()
+    }
     return true
   }
 
@@ -138,6 +142,7 @@ export class Checkpointer {
       else {
         await this.#removeIndex(number)
         await supply.retire(number, life.epoch === epoch)
+        await this.between()
       }
     }
     if (deletesBelowMedia) await this.deleteBelowMedia()
@@ -159,15 +164,16 @@ export class Checkpointer {
     await this.#remove(indexName(number))
   }
 
-  /** A full disk leaves it for the next time; a restart could do without. */
-  async #writeIndex(number: number): Promise<void> {
+  /** A full disk leaves it for the next time; a restart could do without. @returns whether it was written now */
+  async #writeIndex(number: number): Promise<boolean> {
     const { indexes, state, supply } = this.#parts
     const builder = indexes.get(number)
     const life = state.liveness.get(number)
-    if (builder === undefined || life === undefined || life.end === 0 || supply.isDiskFull) return
-    if (!(await this.#replace(indexName(number), builder.finish(life), false))) return
+    if (builder === undefined || life === undefined || life.end === 0 || supply.isDiskFull) return false
+    if (!(await this.#replace(indexName(number), builder.finish(life), false))) return false
     indexes.delete(number)
     this.#indexed.add(number)
+    return true
   }
 
   #checkRight(): void {

@@ -35,6 +35,7 @@ export class Housekeeper {
     this.#parts = parts
     this.#checkpointer = checkpointer
     this.#mover = mover
+    checkpointer.between = () => this.#prepare()
   }
 
   /** Cheap: after each force, and whenever something was refused. */

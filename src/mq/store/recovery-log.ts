@@ -147,10 +147,20 @@ export class RecoveryLog implements Journal {
    *         HA_MQ_LOG_FULL (no room for one extent); what the disk says, else
    */
   static async open(options: LogOptions): Promise<OpenedLog> {
-    const { disk, directory, mayWrite, epoch, qmid } = options
-    const active = activeDirectory(directory)
+    const { disk, directory, mayWrite, epoch, qmid, primary } = options
     const recovered = await recover({ disk, directory, qmid, epoch })
-    const supply = new ExtentSupply({ disk, active, geometry: recovered.geometry, qmid, epoch, mayWrite, sparesMax: options.primary })
+    const supply = new ExtentSupply({ disk, active: activeDirectory(directory), geometry: recovered.geometry, qmid, epoch, mayWrite, sparesMax: primary })
+    try {
+      return await RecoveryLog.#takeOver(options, recovered, supply)
+    } catch (error) {
+      await supply.close()
+      throw error
+    }
+  }
+
+  static async #takeOver(options: LogOptions, recovered: Recovered, supply: ExtentSupply): Promise<OpenedLog> {
+    const { disk, directory, mayWrite, epoch } = options
+    const active = activeDirectory(directory)
     if (!mayWrite()) throw new HaError('HA_MQ_LOCK_LOST')
     await forceTail(disk, active, recovered)
     const torn = await clearAway(disk, active, recovered, supply)

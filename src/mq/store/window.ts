@@ -62,7 +62,7 @@ export class LogWindow {
   hasFiles(bytes: number, end: number, preparedEnd: number, spareBytes: number, freeBytes: number, reserve: number): boolean {
     const left = preparedEnd - end + spareBytes - bytes
     // What is not formatted yet is only safe to promise when the disk has plenty.
-    return left >= reserve || left + freeBytes >= reserve + plentyExtents * this.#extentBytes
+    return left >= reserve || (left + freeBytes >= reserve + plentyExtents * this.#extentBytes && left >= -aheadBytesMax)
   }
 
   /** What puts must leave: two extents, and one remove record for each message that is there. */
@@ -77,4 +77,6 @@ export class LogWindow {
 }
 
 const plentyExtents = 2
+/** What is not formatted yet waits in memory: a few of the largest messages. */
+const aheadBytesMax = 256 * 1024 * 1024
 const removeBytes = 48

@@ -325,6 +325,48 @@ t.test('restart: units of work open at a crash -> puts gone, gets back with one 
   }
 })
 
+t.test('restart: random damage anywhere -> refused with a code, or a beginning of the log, never anything else', async test => {
+  const world = await Fixture.create()
+  await world.open()
+  world.defineQueue()
+  const bodies: string[] = []
+  for (let count = 0; count < 200; count += 1) {
+    bodies.push(`${count}`.padEnd(3000, '.'))
+    world.put(bodies[count] as string)
+    if (count % 10 === 0) await world.force()
+    if (count === 120) await world.settle()
+  }
+  await world.force()
+  world.kill()
+  const outcomes = new Map<string, number>()
+  for (let seed = 1; seed <= 250; seed += 1) {
+    const prng = new Prng(seed)
+    const life = Fixture.onDisk(world.disk.copy(prng), world.epoch)
+    const name = prng.pick(life.disk.files())
+    const bytes = life.disk.peek(name) as Buffer
+    const how = prng.below(5)
+    const at = prng.below(Math.max(1, bytes.length))
+    if (how === 0) life.disk.lose(name)
+    else if (how === 1) life.disk.poke(name, bytes.subarray(0, at))
+    else if (how === 2) life.disk.poke(name, bytes.fill(prng.below(256), at, Math.min(bytes.length, at + prng.between(1, 5000))))
+    else if (how === 3) bytes.copy(bytes, at, 0, prng.between(1, 5000))
+    if (how === 3) life.disk.poke(name, bytes)
+    if (how === 4) life.disk.rot(name, at, prng.below(8))
+    let outcome: string
+    try {
+      await life.open()
+      const found = life.bodies()
+      outcome = found.length === bodies.length ? 'whole' : 'cut'
+      if (found.some((body, index) => body !== bodies[index])) test.fail(`seed ${seed}: ${name} damaged, and wrong messages were found`)
+    } catch (error) {
+      outcome = error instanceof HaError ? error.code : 'other'
+      if (outcome === 'other') test.fail(`seed ${seed}: ${name}: ${String(error)}`)
+    }
+    outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
+  }
+  test.ok((outcomes.get('HA_MQ_DAMAGED') ?? 0) > 20, JSON.stringify([...outcomes]))
+})
+
 t.test('restart: control file of a size that cannot be -> damaged', async test => {
   const world = await Fixture.create()
   await world.open()
