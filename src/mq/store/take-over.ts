@@ -6,7 +6,7 @@
 import path from 'node:path'
 import type { Disk } from '../../port/disk.js'
 import { extentName, fragmentHeaderBytes, indexName, parseName, spareName } from './extent.js'
-import type { ExtentSupply } from './extent-supply.js'
+import { isMissingError, type ExtentSupply } from './extent-supply.js'
 import { claimsToBe } from './record.js'
 import type { Recovered } from './recovery.js'
 
@@ -65,23 +65,23 @@ export async function forceTail(disk: Disk, active: string, { tail, files, geome
 /** Before the new extent: what must not be lost is copied, what is nobody's is removed. */
 export async function clearAway(disk: Disk, active: string, recovered: Recovered, supply: ExtentSupply): Promise<TornTail | null> {
   const { tail, names, files, geometry } = recovered
-  const torn = tail.isTorn ? await copyTail(disk, active, recovered) : null
-  const lastEpoch = recovered.ranges.at(-1)?.epoch
-  for (const [number, file] of files) {
-    const isLater = number > geometry.extentOf(tail.end) && recovered.headers.get(number)?.epoch === lastEpoch
-    const start = geometry.startOf(number)
-    const header = isLater ? file.read(geometry.offsetOf(start), fragmentHeaderBytes) : null
-    if (header !== null && header.length === fragmentHeaderBytes && claimsToBe(header, 0, start)) {
-      await file.close()
-      await disk.rename(path.join(active, extentName(number)), path.join(active, freeName(names, `${extentName(number)}.torn`)))
-    } else supply.adopt(number, file)
-  }
-  for (const name of names) if (parseName(name).kind === 'unfinished') await disk.remove(path.join(active, name))
+  for (const [number, file] of files) supply.adopt(number, file)
+  // These first: a copy may need their room.
+  for (const name of names) if (parseName(name).kind === 'unfinished') await removeIfThere(disk, path.join(active, name))
   for (const number of names.flatMap(name => numbersOf(name, 'spare'))) {
     if (wasOrderly(recovered) && (await sizeOf(disk, path.join(active, spareName(number)))) === geometry.extentBytes) supply.adoptSpare(number)
-    else await disk.remove(path.join(active, spareName(number)))
+    else await removeIfThere(disk, path.join(active, spareName(number)))
   }
-  return torn
+  return tail.isTorn ? await copyTail(disk, active, recovered) : null
+}
+
+/** A predecessor that wakes just now may have been faster. */
+async function removeIfThere(disk: Disk, name: string): Promise<void> {
+  try {
+    await disk.remove(name)
+  } catch (error) {
+    if (!isMissingError(error)) throw error
+  }
 }
 
 async function sizeOf(disk: Disk, name: string): Promise<number> {
@@ -98,15 +98,29 @@ function freeName(names: readonly string[], wanted: string): string {
   return name
 }
 
-async function copyTail(disk: Disk, active: string, { tail, files, geometry, names }: Recovered): Promise<TornTail | null> {
+async function copyTail(disk: Disk, active: string, { tail, files, geometry, names, headers, ranges }: Recovered): Promise<TornTail | null> {
   const number = geometry.extentOf(tail.end)
   const offset = geometry.offsetOf(tail.end)
   const source = files.get(number)
   if (source === undefined) return null
-  const bytes = source.read(offset, geometry.extentBytes - offset)
+  // Later extents are copied, not renamed: until the new extent seals them, the next restart must find the same log.
+  const lastEpoch = ranges.at(-1)?.epoch
+  for (const [later, file] of files) {
+    if (later <= number || headers.get(later)?.epoch !== lastEpoch) continue
+    const start = geometry.startOf(later)
+    const header = file.read(geometry.offsetOf(start), fragmentHeaderBytes)
+    if (header.length === fragmentHeaderBytes && claimsToBe(header, 0, start)) await copyOut(disk, active, file.read(0, geometry.extentBytes), freeName(names, `${extentName(later)}.torn`))
+  }
+  const name = freeName(names, `${extentName(number)}.torn`)
+  const bytes = await copyOut(disk, active, source.read(offset, geometry.extentBytes - offset), name)
+  await disk.forceDirectory(active)
+  return { file: extentName(number), offset, copy: name, bytes, reason: tail.reason }
+}
+
+/** Writes bytes, less the zeros at their end, to a new file. @returns how many */
+async function copyOut(disk: Disk, active: string, bytes: Buffer, name: string): Promise<number> {
   let length = bytes.length
   while (length > 0 && bytes[length - 1] === 0) length -= 1
-  const name = freeName(names, `${extentName(number)}.torn`)
   const copy = await disk.open(path.join(active, name), 'create')
   try {
     await copy.write([bytes.subarray(0, length)], 0)
@@ -114,8 +128,7 @@ async function copyTail(disk: Disk, active: string, { tail, files, geometry, nam
   } finally {
     await copy.close()
   }
-  await disk.forceDirectory(active)
-  return { file: extentName(number), offset, copy: name, bytes: length, reason: tail.reason }
+  return length
 }
 
 /** The torn tail is cut off; once the header of our first extent has sealed it. */

@@ -92,7 +92,8 @@ export class Ledger {
     if (line.queue !== facts.queue) throw new Broken(`${name} was delivered from ${facts.queue}`)
     if (!line.body.equals(facts.body)) throw new Broken(`${name} was delivered with another body: ${facts.body.length} bytes, not ${line.body.length}`)
     if (line.state === 'gone') throw new Broken(`${name} was delivered again, or though it was refused or backed out`)
-    if (line.state === 'locked' && line.unit?.state === 'open' && line.unit !== facts.unit && this.mayUndo) this.backedOut(line.unit)
+    const isOpen = line.unit?.state === 'open' || line.unit?.state === 'committing'
+    if (line.state === 'locked' && line.unit !== null && isOpen && line.unit !== facts.unit && this.mayUndo) this.backedOut(line.unit)
     if (line.state === 'locked' && line.unit !== facts.unit) throw new Broken(`${name} is locked and was delivered to another`)
     if (line.expiresAt !== 0 && facts.wallMs >= line.expiresAt) throw new Broken(`${name} was delivered ${facts.wallMs - line.expiresAt} ms after it expired`)
     if (line.unit !== null && line.state === 'possible') {
