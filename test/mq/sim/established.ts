@@ -199,6 +199,26 @@ export async function establish(seed: number, { isPlain = false }: { readonly is
   return { disk, epoch, expected, gone, units }
 }
 
+/** As `established`, then messages that were put and never forced, some of which the disk has in part. */
+export async function withTornTail(seed: number): Promise<Established & { readonly unforced: ReadonlySet<string> }> {
+  const made = await establish(seed, { isPlain: true })
+  const prng = new Prng(seed + 1)
+  const session = await Session.start(made.disk, made.epoch + 1)
+  const unforced = new Set<string>()
+  for (let puts = prng.between(1, 4); puts > 0; puts -= 1) {
+    const body = `${seed}.unforced.${puts}.${'y'.repeat(prng.below(70_000))}`
+    session.put(prng.pick(queueNames), body)
+    unforced.add(body)
+  }
+  for (let steps = prng.between(1, 4); steps > 0; steps -= 1) {
+    await turn()
+    made.disk.step()
+  }
+  session.life.abandon()
+  made.disk.cutPower()
+  return { ...made, epoch: made.epoch + 1, unforced }
+}
+
 export type Look = { readonly kind: 'refused'; readonly error: HaError } | { readonly kind: 'found'; readonly messages: ReadonlyMap<string, readonly Shown[]> }
 
 /** Starts on the disk in a new epoch and looks at every queue. Throws what is not an HaError. */
