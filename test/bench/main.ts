@@ -10,7 +10,7 @@
 import { labUnavailable } from '../lab/lab.js'
 import { table } from '../demo/table.js'
 import { contenders, deadtimeMs, initdeadMs, keepaliveMs, type Contender } from './contenders.js'
-import { benchMq } from './mq.js'
+import { benchDeep, benchMq } from './mq.js'
 import { loneLife, pairLife, type Figure, type Figures, type Scenario } from './measure.js'
 
 const scenarios: readonly Scenario[] = ['failover', 'switch', 'coldstart', 'idle']
@@ -75,6 +75,7 @@ async function measure(contender: Contender, options: Options): Promise<Record<s
 
 async function main(args: readonly string[]): Promise<number> {
   const isMq = args[0] === 'mq'
+  if (isMq && args[1] === 'deep') return benchDeep()
   const options = optionsFrom(isMq ? args.slice(1) : args)
   if (typeof options === 'string') {
     console.error(`bench: ${options}`)

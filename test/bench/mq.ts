@@ -1,5 +1,8 @@
 /**
- * `npm run bench -- mq [--runs N] [--only NAME] [--json]`: what clients see of the queue manager, beside RabbitMQ and
+ * `npm run bench -- mq [--runs N] [--only NAME] [--json]`, and `npm run bench -- mq deep` for our queue manager alone with
+ * a million messages of 1 KB and ten million of 100 bytes: memory with them, and restarts after kill -9.
+ *
+ * `mq`: what clients see of the queue manager, beside RabbitMQ and
  * ActiveMQ when they are installed, same machine, same run, one after the other, over STOMP.
  *
  *   puts      1 KB persistent SENDs with receipts, 4 connections, 100 outstanding each
@@ -66,6 +69,37 @@ async function life(broker: Broker, running: RunningBroker): Promise<Record<stri
   await load('put', { ...base, connections: 4, window: 100, messages })
   const restart = await running.restartAfterKill()
   return { puts: puts.messages / puts.seconds, putP99: puts.p99Ms, gets: gets.messages / gets.seconds, oneP50: one.p50Ms, restart, memory: residentKb(running.pid()) }
+}
+
+/** How a restart and the memory grow with what is stored. */
+export async function benchDeep(): Promise<number> {
+  const own = brokers[0]
+  if (own === undefined) throw new Error('no broker')
+  const lines: string[][] = [['stored', 'put a second', 'memory full', 'restart after kill -9', 'memory then']]
+  for (const { stored, bodyBytes } of [
+    { stored: 100_000, bodyBytes: 1024 },
+    { stored: 1_000_000, bodyBytes: 1024 },
+    { stored: 10_000_000, bodyBytes: 100 }
+  ]) {
+    process.stderr.write(`${count(stored)} messages of ${bodyBytes} bytes\n`)
+    const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'bench-mq-'))
+    try {
+      const running = await own.start(directory)
+      try {
+        const put = await load('put', { host: '127.0.0.1', port: running.port, login: '', passcode: '', destination: own.destination('BENCH'), connections: 4, window: 100, messages: stored, bodyBytes })
+        const full = residentKb(running.pid())
+        const restart = await running.restartAfterKill()
+        const megabytes = (kb: number): string => `${Math.round(kb / 1024)} MB`
+        lines.push([`${count(stored)} x ${bodyBytes} bytes`, count(put.messages / put.seconds), megabytes(full), `${(restart / 1000).toFixed(2)} s`, megabytes(residentKb(running.pid()))])
+      } finally {
+        await running.stop()
+      }
+    } finally {
+      fs.rmSync(directory, { recursive: true, force: true })
+    }
+  }
+  console.log(table(lines))
+  return 0
 }
 
 export async function benchMq(options: { readonly runs: number; readonly only: string | null; readonly json: boolean }): Promise<number> {
