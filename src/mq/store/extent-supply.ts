@@ -27,6 +27,12 @@ export interface SupplyOptions {
   readonly sparesMax: number
 }
 
+interface AwaitedFile {
+  readonly promise: Promise<DiskFile>
+  readonly resolve: (file: DiskFile) => void
+  readonly reject: (error: HaError) => void
+}
+
 export const isDiskFullError = (error: unknown): boolean => error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
 export const isMissingError = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT'
 
@@ -42,7 +48,7 @@ export class ExtentSupply {
   readonly #spares: number[] = []
   #nextSpare = 0
   #mayHaveRoom = false
-  readonly #waiting = new Map<number, { readonly promise: Promise<DiskFile>; readonly resolve: (file: DiskFile) => void }>()
+  readonly #waiting = new Map<number, AwaitedFile>()
 
   constructor(options: SupplyOptions) {
     this.#options = options
@@ -78,11 +84,11 @@ export class ExtentSupply {
     if (file !== undefined) return file
     const known = this.#waiting.get(extent)
     if (known !== undefined) return known.promise
-    let resolve: (file: DiskFile) => void = () => undefined
-    const promise = new Promise<DiskFile>(settle => {
-      resolve = settle
+    let settle: Omit<AwaitedFile, 'promise'> = { resolve: () => undefined, reject: () => undefined }
+    const promise = new Promise<DiskFile>((resolve, reject) => {
+      settle = { resolve, reject }
     })
-    this.#waiting.set(extent, { promise, resolve })
+    this.#waiting.set(extent, { promise, ...settle })
     return promise
   }
 
@@ -166,6 +172,12 @@ export class ExtentSupply {
   /** Whether `prepare` has a chance. */
   get canPrepare(): boolean {
     return !this.isDiskFull || this.#mayHaveRoom || this.#spares.length > 0
+  }
+
+  /** Nothing will be prepared any more: whoever waits hears why. */
+  abandon(error: HaError): void {
+    for (const { reject } of this.#waiting.values()) reject(error)
+    this.#waiting.clear()
   }
 
   /**

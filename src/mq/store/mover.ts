@@ -9,11 +9,13 @@
 import path from 'node:path'
 import { HaError } from '../../base/errors.js'
 import { lsn, type Move } from '../core/journal.js'
-import { indexName } from './extent.js'
+import { extentName, indexName } from './extent.js'
 import { isMissingError } from './extent-supply.js'
 import { blankEntry, decodeIndex, type IndexReader } from './index-file.js'
 import { keyOf, type ExtentLife } from './liveness.js'
 import type { LogParts } from './log-parts.js'
+import { buildIndex } from './replay.js'
+import { FileWindow } from './scan.js'
 
 const sliceBytes = 256 * 1024
 const sliceMessages = 256
@@ -107,20 +109,44 @@ export class Mover {
     }
   }
 
-  /** From memory, or from its file; null when that is missing or damaged: the next restart builds it again. */
+  /** From memory, from its file, or built again; null when the extent itself is damaged. */
   async #readerOf(life: ExtentLife): Promise<IndexReader | null> {
-    const { indexes, disk, active } = this.#parts
-    const builder = indexes.get(life.number)
-    if (builder !== undefined) return builder.reader()
+    const { indexes } = this.#parts
+    const known = indexes.get(life.number)?.reader() ?? (await this.#readFile(life))
+    if (known !== null) return known
+    try {
+      const { geometry, supply, active } = this.#parts
+      const windowOf = (extent: number): FileWindow | null => {
+        const file = supply.get(extent)
+        return file === undefined ? null : new FileWindow(file)
+      }
+      return buildIndex(life, geometry, oneAtATime(windowOf), extent => path.join(active, extentName(extent))).reader()
+    } catch (error) {
+      if (error instanceof HaError && error.code === 'HA_MQ_DAMAGED') return null
+      throw error
+    }
+  }
+
+  async #readFile(life: ExtentLife): Promise<IndexReader | null> {
+    const { disk, active } = this.#parts
     try {
       const file = await disk.open(path.join(active, indexName(life.number)), 'read')
       const bytes = file.read(0, file.size())
       await file.close()
       const decoded = decodeIndex(bytes)
-      return decoded.ok && decoded.value.reader.count === life.count ? decoded.value.reader : null
+      return decoded.ok && decoded.value.number === life.number && decoded.value.reader.count === life.count ? decoded.value.reader : null
     } catch (error) {
       if (isMissingError(error)) return null
       throw error
     }
+  }
+}
+
+/** Keeps the window used last, so that reading on does not begin anew with each record. */
+function oneAtATime(windowOf: (extent: number) => FileWindow | null): (extent: number) => FileWindow | null {
+  let last: { readonly extent: number; readonly window: FileWindow | null } | null = null
+  return extent => {
+    if (last?.extent !== extent) last = { extent, window: windowOf(extent) }
+    return last.window
   }
 }

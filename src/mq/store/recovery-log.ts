@@ -108,7 +108,10 @@ export class RecoveryLog implements Journal {
       mayWrite: options.mayWrite,
       defer: options.defer ?? (run => setImmediate(run)),
       onForced: end => this.#onForced(end),
-      onFailed: error => this.#events?.onFailed(error)
+      onFailed: error => {
+        supply.abandon(error)
+        this.#events?.onFailed(error)
+      }
     })
     const window = new LogWindow(geometry, options.primary, options.secondary)
     this.#parts = {

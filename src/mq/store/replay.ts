@@ -106,25 +106,9 @@ export class Replay {
     return tail
   }
 
-  /** Builds the index of one extent whose records are known to be whole. */
+  /** The index of one extent whose records are known to be whole. */
   rebuild(life: ExtentLife): IndexBuilder {
-    const builder = new IndexBuilder()
-    const scanner = new RecordScanner(this.#scan(life.epoch, this.#geometry.startOf(life.number), life.end < this.#geometry.endOf(life.number) ? life.end : endless))
-    scanner.skipRest()
-    while (this.#geometry.extentOf(scanner.at) === life.number) {
-      const record = scanner.next()
-      if (!record.ok) {
-        if (record.why === 'bound') break
-        // The last message went on in an extent that was taken back when the message died.
-        const isGone = builder.count === life.spillOrdinal && life.isDead(builder.count)
-        if (!isGone) throw this.#damage(record)
-        builder.add(this.#geometry.offsetOf(record.position), 0, blankEntry(), false)
-        break
-      }
-      if (record.kind === kinds.put || record.kind === kinds.moved) this.#index(builder, record)
-    }
-    if (builder.count !== life.count) throw damaged(this.#pathOf(life.number), 0, `${builder.count} messages begin in this extent, the checkpoint counted ${life.count}`)
-    return builder
+    return buildIndex(life, this.#geometry, this.#scan(life.epoch, 0, 0).windowOf, extent => this.#pathOf(extent))
   }
 
   #readAll(scanner: RecordScanner, range: EpochRange): ScanStop {
@@ -206,9 +190,8 @@ export class Replay {
     }
   }
 
-  #index(builder: IndexBuilder, { payload, kind, position }: ScannedRecord): void {
-    if (!isWholeMessage(kind, payload)) throw damaged(this.#pathOf(this.#geometry.extentOf(position)), this.#geometry.offsetOf(position), 'the lengths within a message do not agree')
-    builder.add(this.#geometry.offsetOf(position), payload.readUInt32LE(40) + payload.readUInt32LE(44), readEntry(payload), kind === kinds.moved)
+  #index(builder: IndexBuilder, record: ScannedRecord): void {
+    addToIndex(builder, record, this.#geometry, extent => this.#pathOf(extent))
   }
 
   #decode(record: ScannedRecord): Exclude<ReturnType<typeof decodeRecord>, string> {
@@ -276,3 +259,34 @@ export class Replay {
   }
 }
 
+function addToIndex(builder: IndexBuilder, { payload, kind, position }: ScannedRecord, geometry: Geometry, pathOf: (extent: number) => string): void {
+  if (!isWholeMessage(kind, payload)) throw damaged(pathOf(geometry.extentOf(position)), geometry.offsetOf(position), 'the lengths within a message do not agree')
+  builder.add(geometry.offsetOf(position), payload.readUInt32LE(40) + payload.readUInt32LE(44), readEntry(payload), kind === kinds.moved)
+}
+
+/**
+ * Builds the index of an extent from its records.
+ *
+ * @param windowOf  the file of an extent; a message may go on in later ones
+ * @throws HaError HA_MQ_DAMAGED
+ */
+export function buildIndex(life: ExtentLife, geometry: Geometry, windowOf: (extent: number) => FileWindow | null, pathOf: (extent: number) => string): IndexBuilder {
+  const builder = new IndexBuilder()
+  const bound = life.end < geometry.endOf(life.number) ? life.end : endless
+  const scanner = new RecordScanner({ geometry, epoch: life.epoch, windowOf, start: geometry.startOf(life.number), bound })
+  scanner.skipRest()
+  while (geometry.extentOf(scanner.at) === life.number) {
+    const record = scanner.next()
+    if (!record.ok) {
+      if (record.why === 'bound') break
+      // The last message went on in an extent that was taken back when the message died.
+      const isGone = builder.count === life.spillOrdinal && life.isDead(builder.count)
+      if (!isGone) throw damaged(pathOf(geometry.extentOf(record.at)), geometry.offsetOf(record.at), record.reason)
+      builder.add(geometry.offsetOf(record.position), 0, blankEntry(), false)
+      break
+    }
+    if (record.kind === kinds.put || record.kind === kinds.moved) addToIndex(builder, record, geometry, pathOf)
+  }
+  if (builder.count !== life.count) throw damaged(pathOf(life.number), 0, `${builder.count} messages begin in this extent, ${life.count} are known`)
+  return builder
+}

@@ -210,6 +210,20 @@ t.test('linear: extents are kept; an image moves the queue forward; what is belo
   test.strictSame(world.bodies(), ['one', 'two'])
 })
 
+t.test('linear: index file lost while running -> the image builds it again', async test => {
+  const world = await Fixture.create({ type: 'linear' })
+  await world.open()
+  world.defineQueue()
+  world.put('one')
+  await steady(world, 1000)
+  await world.settle()
+  test.ok(world.files('.IDX').includes('S0000000.IDX'))
+  world.disk.lose(`${active}/S0000000.IDX`)
+  await world.finish(world.log.recordImage([1]))
+  test.not(world.log.status().mediaExtent, 'S0000000.LOG')
+  test.equal(world.log.read(world.moves[0]?.to as Place).body.toString(), 'one')
+})
+
 t.test('linear: restart -> dead extents of earlier lives are kept too, and can be deleted after an image', async test => {
   const world = await Fixture.create({ type: 'linear' })
   await world.open()
@@ -274,6 +288,22 @@ t.test('disk full: every gotten message of a full disk, one get per unit -> neve
   await world.force()
   test.equal(world.failure, null)
   test.ok(places.length > 2000)
+})
+
+t.test('disk full: log used up by what may never be refused -> a clear end, nobody is told what was not forced, close ends', async test => {
+  const world = await Fixture.create({ faults: { capacity: 9 * extentBytes } })
+  await world.open()
+  world.defineQueue()
+  const place = world.put('one')
+  await world.drain()
+  for (let count = 0; world.failure === null && count < 100_000; count += 1) {
+    if (world.log.failure !== null) break
+    world.append({ kind: 'lock', unit: 1, place, backoutCount: 0 })
+    if (count % 500 === 0) await world.drain()
+  }
+  test.match(world.failure, { code: 'HA_MQ_LOG_FAILED' })
+  await test.rejects(world.log.forcedTo(world.log.end), { code: 'HA_MQ_LOG_FAILED' })
+  await world.close()
 })
 
 for (const fault of ['writeError', 'forceError'] as const) {
