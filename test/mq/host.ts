@@ -63,7 +63,7 @@ export class MqHost {
   pid(directory: string): number | null {
     const file = path.join(this.root, 'sockets', directory, 'pid')
     const pid = fs.existsSync(file) ? Number.parseInt(fs.readFileSync(file, 'utf8'), 10) : NaN
-    return Number.isInteger(pid) && fs.existsSync(`/proc/${pid}`) ? pid : null
+    return Number.isInteger(pid) && isAlive(pid) ? pid : null
   }
 
   pids(): number[] {
@@ -77,6 +77,17 @@ export class MqHost {
     if (pid === null) throw new Error(`${directory} does not run`)
     process.kill(pid, 'SIGKILL')
     while (this.pid(directory) !== null) await new Promise(resolve => setImmediate(resolve))
+  }
+}
+
+/** A zombie is dead: only its parent has not looked yet, and the parent of a daemon is a stranger. */
+function isAlive(pid: number): boolean {
+  try {
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return stat.charAt(stat.lastIndexOf(')') + 2) !== 'Z'
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return false
+    throw error
   }
 }
 

@@ -10,7 +10,7 @@ import { instant } from '../../base/units.js'
 import { packageRoot } from '../../daemon/paths.js'
 import type { MqClock } from '../core/engine.js'
 import { ErrorLog } from '../installation/error-log.js'
-import { makeDirectory } from '../installation/durable-file.js'
+import { codeOf, makeDirectory } from '../installation/durable-file.js'
 import { dataFiles, layoutFrom, localFiles } from '../installation/layout.js'
 import { findQueueManager, readInstallation } from '../installation/mqs-ini.js'
 import { errorLogBytesDefault, readQmIni } from '../installation/qm-ini.js'
@@ -51,12 +51,14 @@ async function main(name: string, flags: Flags): Promise<void> {
   const machineLog = new ErrorLog({ ...logOptions, directory: layout.errors, queueManager: name, bytesMax: errorLogBytesDefault })
   let errorLog = machineLog
   let running: QueueManagerProcess | null = null
+  let pidFile = ''
 
   /** The end that nobody asked for: one line that stays, a word for strmqm, a status of its own; nobody is answered any more. */
   const fail = (reason: ExitReason, id: MessageId, summary: string): never => {
     ;(reason === 'lockLost' ? machineLog : errorLog).fatal(entryOf(id, summary, 'process'))
     if (reason !== 'lockLost') running?.recordFailure(summary)
     console.error(`${id}${severityOf(id)}: ${summary}`)
+    forgetPid(pidFile)
     process.exit(exitStatuses[reason].status)
   }
   const onBug = (error: unknown): void => {
@@ -73,6 +75,7 @@ async function main(name: string, flags: Flags): Promise<void> {
     const { dataPath, directory } = known
     const files = dataFiles(dataPath)
     const local = localFiles(layout, directory)
+    pidFile = local.pid
     const settings = readQmIni(dataPath)
     makeDirectory(files.errors)
     makeDirectory(local.directory)
@@ -126,6 +129,7 @@ async function main(name: string, flags: Flags): Promise<void> {
     const exit = (how: 'orderly' | 'preemptive' | 'failed', error?: unknown): void => {
       if (how === 'failed') onBug(error)
       log.fatal(entryOf('AMQ8004', messageText('AMQ8004', name), 'process'))
+      forgetPid(pidFile)
       if (how === 'orderly') opened.lock.release()
       process.exit(exitStatuses[how === 'orderly' ? 'orderly' : 'preemptive'].status)
     }
@@ -142,6 +146,16 @@ async function main(name: string, flags: Flags): Promise<void> {
     if (failure === null) return onBug(error)
     ready.say({ kind: 'failed', status: failure.status, lines: failure.lines })
     fail(failure.exit, failure.id, failure.lines.join(' ').replace(/^AMQ\d{4}[A-Z]: /, ''))
+  }
+}
+
+/** Takes our number off the pid file, unless it names another process by now. */
+function forgetPid(file: string): void {
+  try {
+    if (fs.readFileSync(file, 'utf8').trim() === String(process.pid)) fs.rmSync(file)
+  } catch (error) {
+    // Gone already, or its disk is: whoever reads it looks whether the process is there.
+    if (codeOf(error) === null) throw error
   }
 }
 

@@ -257,7 +257,7 @@ export class QueueManagerProcess {
   }
 
   async #stop(): Promise<void> {
-    const { opened, dataPath, local } = this.#options
+    const { opened, dataPath } = this.#options
     const { core, dispatcher, log, epoch } = opened
     await this.#listeners.closeAll()
     await this.#localPort?.close()
@@ -271,7 +271,6 @@ export class QueueManagerProcess {
     if (opened.mayWrite()) writeKept(dataFiles(dataPath).kept, epoch, core.keptMessages())
     await log.close()
     this.#control.close()
-    fs.rmSync(local.pid, { force: true })
     await this.#options.errorLog.flush()
   }
 

@@ -44,16 +44,17 @@ export function readIfThere(file: string): string | null {
  * deepest first.
  */
 export function makeDirectory(directory: string, mode: number = directoryMode): readonly string[] {
-  const first = fs.mkdirSync(directory, { recursive: true, mode })
-  const made: string[] = []
-  for (let one = directory; first !== undefined; one = path.dirname(one)) {
-    fs.chmodSync(one, mode)
-    forceDirectory(path.dirname(one))
-    made.push(one)
-    if (one === first || one === path.dirname(one)) break
-  }
-  return made
+  if (isDirectory(directory)) return []
+  const parent = path.dirname(directory)
+  // Step by step: Node's recursive mkdir never returns where a parent exists and yet nothing can be made, as in /proc.
+  const made = parent === directory ? [] : makeDirectory(parent, mode)
+  fs.mkdirSync(directory, { mode })
+  fs.chmodSync(directory, mode)
+  forceDirectory(parent)
+  return [directory, ...made]
 }
+
+const isDirectory = (name: string): boolean => fs.statSync(name, { throwIfNoEntry: false })?.isDirectory() ?? false
 
 export function forceDirectory(directory: string): void {
   const descriptor = fs.openSync(directory, 'r')

@@ -95,13 +95,14 @@ export class ErrorLog {
     while (this.#waiting.length > 0) {
       const lost = this.#lost
       const batch = this.#waiting.splice(0)
+      const entries = batch.length
       if (lost > 0) batch.push(formatEntry({ id: 'AMQ6109', severity: 'W', summary: `${lost} entries of this log were lost: the disk did not take them in time.` }, this.#options))
       try {
         await this.#append(batch.join(''))
         this.#lost -= lost
         this.#trouble = ''
       } catch (error) {
-        this.#lost += batch.length
+        this.#lost += entries
         this.#tell(error)
       }
     }
