@@ -1,29 +1,27 @@
 /**
  * The recovery log: the `Journal` of a queue manager on a disk. Format, rules of restart and of space: README.md.
  *
- * This class joins the parts and owns none of their decisions: append-buffer (bytes in memory), log-state (what records mean),
- * force-loop (durable), housekeeper (everything in the background), recovery and take-over (restart).
+ * This class joins the parts and owns none of their decisions: appender (room, bytes, meaning), append-buffer (memory), log-state
+ * (what records mean), force-loop (durable), housekeeper (everything in the background), recovery and take-over (restart).
  */
 
 import path from 'node:path'
 import { HaError } from '../../base/errors.js'
 import { invariant } from '../../base/invariant.js'
-import { lsn, type Appended, type IndexEntry, type Journal, type JournalEvents, type LogRecord, type Lsn, type Place, type Restored, type StoredMessage } from '../core/journal.js'
+import { lsn, type Appended, type Journal, type JournalEvents, type LogRecord, type Lsn, type Place, type Restored, type StoredMessage } from '../core/journal.js'
 import type { Disk, DiskFile } from '../../port/disk.js'
 import { AppendBuffer } from './append-buffer.js'
+import { Appender } from './appender.js'
 import { Checkpointer } from './checkpointer.js'
-import { extentHeaderBytes, extentName, fragmentHeaderBytes, type Geometry } from './extent.js'
+import { extentName } from './extent.js'
 import { ExtentSupply } from './extent-supply.js'
 import { ForceLoop } from './force-loop.js'
 import { Housekeeper } from './housekeeper.js'
-import { IndexBuilder } from './index-file.js'
-import type { ExtentLife } from './liveness.js'
 import type { LogParts } from './log-parts.js'
 import type { LogState } from './log-state.js'
 import { MessageReader } from './message-reader.js'
 import { Mover } from './mover.js'
 import { ReadCache } from './read-cache.js'
-import { encodeSmall, kinds, movedPayloadBytes, putPayloadBytes, writeMoved, writePut } from './record.js'
 import { activeDirectory, recover, type Recovered } from './recovery.js'
 import { checkpointsIn, clearAway, cutTail, firstExtent, forceTail, indexesIn, leftovers, lonelyIndexes, wasOrderly, type TornTail } from './take-over.js'
 import { LogWindow } from './window.js'
@@ -81,13 +79,11 @@ export class RecoveryLog implements Journal {
   readonly #reader: MessageReader
   readonly #checkpointer: Checkpointer
   readonly #housekeeper: Housekeeper
-  readonly #geometry: Geometry
   readonly #state: LogState
   readonly #buffer: AppendBuffer
   readonly #loop: ForceLoop
   readonly #active: string
-  #life: ExtentLife
-  #index: IndexBuilder
+  readonly #appender: Appender
   #events: JournalEvents | null = null
   #isClosing = false
   #isClosed = false
@@ -95,7 +91,6 @@ export class RecoveryLog implements Journal {
   private constructor(options: LogOptions, recovered: Recovered, supply: ExtentSupply, first: number, history: readonly number[]) {
     const { geometry, control, checkpoint, builders, names } = recovered
     this.#options = options
-    this.#geometry = geometry
     this.#state = checkpoint.state
     this.#active = activeDirectory(options.directory)
     this.#buffer = new AppendBuffer(geometry, options.epoch, geometry.startOf(first), {
@@ -134,13 +129,12 @@ export class RecoveryLog implements Journal {
       ahead: Math.max(2, Math.min(options.primary + options.secondary, Math.ceil(aheadBytes / geometry.extentBytes))),
       events: () => this.#events,
       read: place => this.read(place),
-      move: (entry, message, from) => this.#move(entry, message, from)
+      move: (entry, message, from) => this.#appender.move(entry, message, from)
     }
     this.#reader = new MessageReader(this.#buffer, supply, new ReadCache(options.cacheBytes ?? 8 * mebi), geometry, this.#active)
     this.#checkpointer = new Checkpointer(this.#parts, checkpointsIn(names), indexesIn(names), history)
     this.#housekeeper = new Housekeeper(this.#parts, this.#checkpointer, new Mover(this.#parts))
-    this.#life = this.#state.liveness.begin(first, options.epoch)
-    this.#index = this.#newIndex(first)
+    this.#appender = new Appender(this.#parts, first, this.#checkpointer, () => this.#housekeeper.wake())
   }
 
   /**
@@ -220,7 +214,7 @@ export class RecoveryLog implements Journal {
 
   append(record: LogRecord, options?: { readonly lazy?: boolean }): Appended {
     this.#checkOpen()
-    const appended = record.kind === 'put' ? this.#put(record) : this.#small(record)
+    const appended = this.#appender.append(record)
     if (appended.ok && options?.lazy !== true) this.#loop.want(appended.end)
     return appended
   }
@@ -298,115 +292,6 @@ export class RecoveryLog implements Journal {
     for (const number of leftover) if (supply.get(number) !== undefined || !recovered.files.has(number)) await supply.retire(number, false)
   }
 
-  #put(record: Extract<LogRecord, { kind: 'put' }>): Appended {
-    const { entry, message, origin, unit } = record
-    const payload = putPayloadBytes(message, origin)
-    if (!this.#hasRoom(payload, this.#putReserve)) return this.#refuse()
-    const life = this.#life
-    const ordinal = life.count
-    const buffer = this.#buffer
-    buffer.begin(payload)
-    writePut(buffer.target, buffer.at, unit, entry, message, origin)
-    const position = buffer.seal(kinds.put, ordinal)
-    const length = message.head.length + message.body.length
-    this.#state.put(life, position, ordinal, length, unit, entry, origin)
-    this.#index.add(position - life.number * this.#geometry.extentBytes, length, entry, false)
-    if (buffer.extent !== life.number) this.#turnTo(buffer.extent, ordinal)
-    return { ok: true, lsn: lsn(position), end: lsn(buffer.end), place: { lsn: lsn(position), ordinal, length } }
-  }
-
-  #small(record: Exclude<LogRecord, { kind: 'put' }>): Appended {
-    const payload = encodeSmall(record)
-    if (record.kind === 'define' && !this.#hasRoom(payload.length, this.#putReserve)) return this.#refuse()
-    const buffer = this.#buffer
-    buffer.begin(payload.length)
-    buffer.target.set(payload, buffer.at)
-    const position = buffer.seal(kinds[record.kind], 0)
-    this.#applySmall(record, position)
-    if (buffer.extent !== this.#life.number) this.#turnTo(buffer.extent, null)
-    return { ok: true, lsn: lsn(position), end: lsn(buffer.end), place: noPlace }
-  }
-
-  #applySmall(record: Exclude<LogRecord, { kind: 'put' }>, position: number): void {
-    const state = this.#state
-    switch (record.kind) {
-      case 'remove':
-        return state.remove(record.place)
-      case 'lock':
-        return state.lock(position, record.unit, record.place, record.backoutCount)
-      case 'count':
-        return state.count(record.place, record.backoutCount)
-      case 'commit':
-        return state.commit(record.unit, record.origin)
-      case 'backout':
-        return state.backout(record.unit)
-      case 'define':
-        return state.define(record.number, record.definition)
-      case 'delete':
-        return state.delete(record.type, record.name)
-    }
-  }
-
-  #move(entry: IndexEntry, message: StoredMessage, from: Place): Place | null {
-    const payload = movedPayloadBytes(message)
-    if (!this.#hasRoom(payload, this.#parts.window.moveReserve)) return null
-    const life = this.#life
-    const ordinal = life.count
-    const buffer = this.#buffer
-    const backoutCount = this.#state.counts.get(this.#state.keyOf(from)) ?? 0
-    buffer.begin(payload)
-    writeMoved(buffer.target, buffer.at, entry, message, from, backoutCount)
-    const position = buffer.seal(kinds.moved, ordinal)
-    const length = message.head.length + message.body.length
-    this.#state.moved(life, ordinal, length, entry, from, backoutCount)
-    this.#index.add(position - life.number * this.#geometry.extentBytes, length, entry, true)
-    if (buffer.extent !== life.number) this.#turnTo(buffer.extent, ordinal)
-    return { lsn: lsn(position), ordinal, length }
-  }
-
-  /** The end of the log has gone on to another extent. `ordinal` names the message appended last, if it was one. */
-  #turnTo(extent: number, ordinal: number | null): void {
-    const { liveness } = this.#state
-    const full = this.#life
-    full.end = this.#geometry.endOf(full.number)
-    if (ordinal !== null && this.#buffer.lastExtent > full.number) {
-      full.spillOrdinal = ordinal
-      full.spillLast = this.#buffer.lastExtent
-    }
-    for (let between = full.number + 1; between < extent; between += 1) liveness.begin(between, this.#options.epoch).end = this.#geometry.endOf(between)
-    this.#life = liveness.begin(extent, this.#options.epoch)
-    this.#index = this.#newIndex(extent)
-    this.#housekeeper.wake()
-  }
-
-  #newIndex(extent: number): IndexBuilder {
-    const index = new IndexBuilder()
-    this.#parts.indexes.set(extent, index)
-    return index
-  }
-
-  get #putReserve(): number {
-    return this.#parts.window.putReserve(this.#state.liveness.live)
-  }
-
-  #hasRoom(payload: number, reserve: number): boolean {
-    const { window, supply, geometry } = this.#parts
-    const bytes = payload + fragmentHeaderBytes + Math.ceil(payload / geometry.extentBytes) * (extentHeaderBytes + fragmentHeaderBytes)
-    const end = this.#buffer.end
-    const { restart } = this.#checkpointer
-    const units = this.#state.openUnits
-    // Who is early for a checkpoint is not refused; who is kept from one by a unit of work is.
-    const fits = window.admits(bytes, restart, end, units) || (window.isBehind(bytes, restart, end) && window.admits(bytes, this.#checkpointer.nextRestart, end, units))
-    return fits && window.hasFiles(bytes, end, geometry.endOf(supply.prepared), supply.spares * geometry.extentBytes, supply.freeBytes, reserve)
-  }
-
-  /** Somebody may have made room meanwhile; the next put will know. */
-  #refuse(): Appended {
-    this.#parts.supply.tryAgain()
-    this.#housekeeper.wake()
-    return { ok: false, reason: 'log-full' }
-  }
-
   #onForced(end: number): void {
     this.#buffer.trim(end)
     this.#events?.onForced()
@@ -424,8 +309,6 @@ export class RecoveryLog implements Journal {
     invariant(!this.#isClosed, 'nothing is appended to a log after its end')
   }
 }
-
-const noPlace: Place = Object.freeze({ lsn: lsn(0), ordinal: 0, length: 0 })
 
 export interface LogFigures {
   readonly type: 'CIRCULAR' | 'LINEAR'
