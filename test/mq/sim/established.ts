@@ -9,7 +9,7 @@ import { instant } from '../../../src/base/units.js'
 import type { Answer, ConnectionId, HandleId, UnitId } from '../../../src/mq/core/engine.js'
 import { defaultDescriptor, noProperties } from '../../../src/mq/core/message.js'
 import { completeDefinition } from '../../../src/mq/mqsc/complete.js'
-import { noFaults, SimDisk, turn } from './sim-disk.js'
+import { noFaults, SimDisk, turn, type SimProcess } from './sim-disk.js'
 import { createLog, Life, type LogSize } from './sim-life.js'
 
 export const queueNames = ['A', 'B'] as const
@@ -24,12 +24,14 @@ export type Shown = string | null
 export class Session {
   readonly disk: SimDisk
   readonly life: Life
+  readonly process: SimProcess
   readonly #connection: ConnectionId
   readonly #handles = new Map<string, HandleId>()
   #token = 0
 
-  private constructor(disk: SimDisk, life: Life) {
+  private constructor(disk: SimDisk, process: SimProcess, life: Life) {
     this.disk = disk
+    this.process = process
     this.life = life
     const connected = life.manager.connect({ kind: 'internal', applicationTag: 'test', user: 'sim', channel: '', connectionName: '', processId: 1 })
     if (!connected.ok) throw new Error('could not connect')
@@ -37,8 +39,9 @@ export class Session {
   }
 
   static async start(disk: SimDisk, epoch: number): Promise<Session> {
-    const life = await disk.finish(Life.start(disk.attach(), { ...size, epoch, clock, mayWrite: () => true }, { drain: () => undefined, onFailed: () => undefined, onPinned: () => undefined }))
-    return new Session(disk, life)
+    const process = disk.attach()
+    const life = await disk.finish(Life.start(process, { ...size, epoch, clock, mayWrite: () => true }, { drain: () => undefined, onFailed: () => undefined, onPinned: () => undefined }))
+    return new Session(disk, process, life)
   }
 
   async define(queue: string): Promise<void> {
@@ -204,18 +207,20 @@ export async function withTornTail(seed: number): Promise<Established & { readon
   const made = await establish(seed, { isPlain: true })
   const prng = new Prng(seed + 1)
   const session = await Session.start(made.disk, made.epoch + 1)
+  await session.settled()
   const unforced = new Set<string>()
-  for (let puts = prng.between(1, 4); puts > 0; puts -= 1) {
-    const body = `${seed}.unforced.${puts}.${'y'.repeat(prng.below(70_000))}`
+  for (let puts = prng.between(1, 5); puts > 0; puts -= 1) {
+    const body = `${seed}.unforced.${puts}.${'y'.repeat(prng.below(prng.pick([300, 150_000])))}`
     session.put(prng.pick(queueNames), body)
     unforced.add(body)
   }
-  for (let steps = prng.between(1, 4); steps > 0; steps -= 1) {
+  for (let steps = prng.between(1, 6); steps > 0; steps -= 1) {
     await turn()
     made.disk.step()
   }
   session.life.abandon()
-  made.disk.cutPower()
+  if (prng.chance(1, 2)) made.disk.kill(session.process)
+  else made.disk.cutPower()
   return { ...made, epoch: made.epoch + 1, unforced }
 }
 

@@ -133,6 +133,8 @@ export class Ledger {
 
   backedOut(unit: UnitLine): void {
     if (unit.state === 'committed') throw new Broken(`unit ${unit.name} was committed, and is backed out`)
+    // Its messages may be with others by now.
+    if (unit.state === 'backed-out') return
     unit.state = 'backed-out'
     for (const line of unit.puts) line.state = 'gone'
     for (const line of unit.gets) this.released(line)
