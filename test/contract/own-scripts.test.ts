@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { readStatus } from '../../src/agent/status-words.js'
 import { loopDevice } from './fixtures.js'
+import { projectDirectory } from '../lab/lab.js'
 import { createWorld, ownScripts, skipReason, type World } from './world.js'
 
 interface Rung {
@@ -17,6 +18,10 @@ interface Rung {
   isThere?(world: World): boolean
   /** Arguments with which a start must fail, leaving nothing; with what is wrong. */
   readonly impossible?: Readonly<Record<string, readonly string[]>>
+  /** How long an operation may take; 10 s. */
+  readonly limitMs?: number
+  /** When to kill a start and a stop on their way, for scripts that take their time. */
+  readonly killAtMs?: { readonly start: readonly number[]; readonly stop: readonly number[] }
 }
 
 const address = (about: string, type: string, spec: string, ip: string): Rung => ({
@@ -36,6 +41,12 @@ const address = (about: string, type: string, spec: string, ip: string): Rung =>
     'too many arguments': ['10.99.0.9', '24']
   }
 })
+
+/** A command of the queue manager, as an administrator runs it. */
+const mq = (program: string): string => `env -u NODE_OPTIONS ${process.execPath} ${join(projectDirectory, 'bin', program)}`
+const queueManagerPid = '/var/mqm/sockets/LADDER/pid'
+/** Its process is there, and is no zombie. */
+const queueManagerLives = `grep -q '^State:.[^Z]' /proc/$(cat ${queueManagerPid})/status`
 
 const ladder: readonly Rung[] = [
   address('bare address', 'IPaddr', '10.99.0.5', '10.99.0.5/32'),
@@ -78,6 +89,24 @@ const ladder: readonly Rung[] = [
     },
     impossible: { 'no such interface': ['10.98.0.1/none0'], 'address not here': ['10.97.0.1/v0'], 'no address': ['x/v0'] }
   },
+  {
+    type: 'mqseries',
+    about: 'a queue manager',
+    prepare: (world, test) => {
+      // The whole of /var/mqm is of this world, and so is what runs in it: whatever a failure leaves is killed.
+      world.inside('mount -t tmpfs agt /var; mkdir -p /var/mqm /var/run')
+      world.inside(`${mq('crtmqm')} -z -lf 64 LADDER`)
+      test.teardown(() => {
+        if (world.holds(queueManagerLives)) world.inside(`kill -9 $(cat ${queueManagerPid})`)
+      })
+      return ['LADDER']
+    },
+    breakIt: world => world.inside(`kill -9 $(cat ${queueManagerPid})`),
+    isThere: world => world.holds(queueManagerLives),
+    impossible: { 'unknown queue manager': ['NONE'], 'bad name': ["a'b"] },
+    limitMs: 60_000,
+    killAtMs: { start: [0, 100, 250, 500, 1000], stop: [20, 150, 300] }
+  },
   { type: 'MailTo', about: 'no mail program, odd words', prepare: () => ['root@localhost,x@localhost', 'a/b % c'] },
   { type: 'Delay', about: 'short', prepare: () => ['0.05', '0.05'], impossible: { 'no number': ['abc'] } }
 ]
@@ -91,12 +120,12 @@ for (const rung of ladder) {
       if (rung.isThere !== undefined) test.equal(rung.isThere(world), there, there ? 'it is there' : 'it is gone')
     }
     const does = async (operation: 'start' | 'stop', what: string): Promise<void> => {
-      const outcome = await world.run(type, args, operation)
+      const outcome = await world.run(type, args, operation, rung.limitMs)
       test.equal(outcome.kind, 'ok', `${what}: ok ${outcome.said.join(' | ')}`)
       expectThere(operation === 'start')
     }
     const says = async (kind: string): Promise<void> => {
-      const outcome = await world.run(type, args, 'status')
+      const outcome = await world.run(type, args, 'status', rung.limitMs)
       test.equal(outcome.kind, kind, `status: ${outcome.said.join(' | ')}`)
       // An older reader, which goes by the words alone, must come to the same answer.
       const { stdout } = world.call(type, [...args, 'monitor'])
@@ -115,13 +144,13 @@ for (const rung of ladder) {
     await says('stopped')
     await does('stop', 'stop again')
 
-    for (const afterMs of [0, 3, 6, 10, 20]) {
+    for (const afterMs of rung.killAtMs?.start ?? [0, 3, 6, 10, 20]) {
       await world.killDuring(type, [...args, 'start'], afterMs)
       await does('stop', `stop after a start killed at ${afterMs} ms`)
       await says('stopped')
     }
     await does('start', 'start')
-    for (const afterMs of [1, 4, 8]) {
+    for (const afterMs of rung.killAtMs?.stop ?? [1, 4, 8]) {
       await world.killDuring(type, [...args, 'stop'], afterMs)
       await does('stop', `stop after a stop killed at ${afterMs} ms`)
       await says('stopped')

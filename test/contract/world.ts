@@ -78,7 +78,8 @@ export function createWorld(test: Test, source: { readonly scripts: string; read
   for (const type of readdirSync(source.scripts)) {
     if (type.startsWith('.')) continue
     const wrapper = join(folder, 'wrappers', type)
-    writeFileSync(wrapper, `#!/bin/sh\nexec ${enter.join(' ')} ${join(source.scripts, type)} "$@"\n`)
+    // Without the loader that a test runner slips into the environment of every child.
+    writeFileSync(wrapper, `#!/bin/sh\nunset NODE_OPTIONS\nexec ${enter.join(' ')} ${join(source.scripts, type)} "$@"\n`)
     chmodSync(wrapper, 0o755)
   }
   const runner = createAgentRunner({
