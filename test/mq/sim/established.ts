@@ -40,7 +40,7 @@ export class Session {
 
   static async start(disk: SimDisk, epoch: number): Promise<Session> {
     const process = disk.attach()
-    const life = await disk.finish(Life.start(process, { ...size, epoch, clock, mayWrite: () => true }, { drain: () => undefined, onFailed: () => undefined, onPinned: () => undefined }))
+    const life = await disk.finish(Life.start(process, { ...size, epoch, clock, mayWrite: () => true }, { drain: () => undefined, onFailed: () => undefined, onPinned: () => undefined, onForcedAsleep: () => undefined }))
     return new Session(disk, process, life)
   }
 

@@ -17,7 +17,7 @@ const clock = { now: () => instant(0), wallMs: () => 1_700_000_000_000 }
 async function startCutShort(disk: SimDisk, epoch: number, operations: number, how: 'kill' | 'cut'): Promise<boolean> {
   const process = disk.attach()
   let isStarted = false
-  const events = { drain: () => undefined, onFailed: () => undefined, onPinned: () => undefined }
+  const events = { drain: () => undefined, onFailed: () => undefined, onPinned: () => undefined, onForcedAsleep: () => undefined }
   const starting = Life.start(process, { ...size, epoch, clock, mayWrite: () => true }, events).then(life => {
     life.abandon()
     isStarted = true

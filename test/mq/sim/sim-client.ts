@@ -38,6 +38,8 @@ export interface Mix {
   readonly leave: number
   /** Of a hundred bodies. */
   readonly largeBodies: number
+  /** Small messages of queue A stay, and are in the way when space is to be taken back. */
+  readonly isHoarding: boolean
 }
 
 /** What was asked under a sequence number and not answered. */
@@ -92,14 +94,15 @@ export class SimClient {
     if (this.#connection === null) return this.#connect()
     if (!this.#isReady) return
     const queue = prng.pick(this.#world.queues())
+    const isStore = queue === 'A' && mix.isHoarding && !prng.chance(1, 20)
     const handle = this.#handleOf(queue)
     if (handle === null) return
     const actions: [number, () => void][] = [
       [mix.put, () => this.#put(queue, handle, null)],
       [mix.unitPut, () => this.#inUnit(unit => this.#put(queue, handle, unit))],
-      [mix.get, () => this.#get(queue, handle, null, 0)],
-      [mix.waitingGet, () => this.#get(queue, handle, null, prng.between(1, 3_000))],
-      [mix.unitGet, () => this.#inUnit(unit => this.#get(queue, handle, unit, 0))],
+      [isStore ? 0 : mix.get, () => this.#get(queue, handle, null, 0)],
+      [isStore ? 0 : mix.waitingGet, () => this.#get(queue, handle, null, prng.between(1, 3_000))],
+      [isStore ? 0 : mix.unitGet, () => this.#inUnit(unit => this.#get(queue, handle, unit, 0))],
       [mix.lock, () => this.#lock(queue, handle)],
       [mix.settle, () => this.#settle()],
       [mix.browse, () => this.#browse(queue, handle)],
@@ -255,7 +258,7 @@ export class SimClient {
   ): void {
     const { ledger, clock } = this.#world
     const expiresAt = facts.expiry === -1 ? 0 : clock.wallMs() + facts.expiry * 100
-    const line = ledger.write({ queue, priority: facts.priority, isPersistent: facts.isPersistent, expiresAt, unit: unit?.line ?? null }, id => this.#body(id))
+    const line = ledger.write({ queue, priority: facts.priority, isPersistent: facts.isPersistent, expiresAt, unit: unit?.line ?? null }, id => this.#body(id, queue))
     if (by === 'repetition') ledger.refused(line)
     else if (by !== null) by.open = { kind: 'put', line }
     const what = `put ${line.id} on ${queue}, ${line.body.length} bytes, priority ${facts.priority}${facts.isPersistent ? '' : ', not persistent'}`
@@ -403,9 +406,9 @@ export class SimClient {
   }
 
   /** The number, then bytes that only this message has. */
-  #body(id: number): Buffer {
+  #body(id: number, queue: string): Buffer {
     const { prng, mix, bodyBytesMax } = this.#world
-    const length = 4 + (prng.below(100) < mix.largeBodies ? prng.below(bodyBytesMax) : prng.below(200))
+    const length = 4 + (prng.below(100) < mix.largeBodies && !(mix.isHoarding && queue === 'A') ? prng.below(bodyBytesMax) : prng.below(200))
     const body = Buffer.alloc(length)
     for (let at = 0; at < length; at += 1) body[at] = (id * 31 + at * 7) & 0xff
     body.writeUInt32BE(id, 0)

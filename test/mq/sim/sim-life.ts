@@ -29,6 +29,8 @@ export interface LifeEvents {
   onFailed(error: HaError): void
   /** A unit of work was backed out to make room. */
   onPinned(): void
+  /** A process that sleeps would answer its clients now. */
+  onForcedAsleep(): void
 }
 
 export const logDirectory = '/log'
@@ -44,6 +46,7 @@ export class Life {
   readonly manager: QueueManager
   readonly #log: RecoveryLog
   #isAbandoned = false
+  #isAsleep = false
 
   private constructor(log: RecoveryLog, manager: QueueManager, events: LifeEvents) {
     this.#log = log
@@ -54,7 +57,10 @@ export class Life {
       events.drain()
     }
     const told: JournalEvents = {
-      onForced: guarded(() => manager.onForced()),
+      onForced: guarded(() => {
+        if (this.#isAsleep) events.onForcedAsleep()
+        manager.onForced()
+      }),
       onMoved: guarded(moves => manager.onMoved(moves)),
       onPinned: guarded(unit => {
         events.onPinned()
@@ -109,7 +115,12 @@ export class Life {
     await this.#log.close()
   }
 
-  /** Nobody listens any more; what the log still does in a process that sleeps is its own affair. */
+  /** It is frozen; when it wakes, its successor works already. */
+  sleep(): void {
+    this.#isAsleep = true
+  }
+
+  /** Nobody listens any more. */
   abandon(): void {
     this.#isAbandoned = true
   }

@@ -66,7 +66,7 @@ export class World implements ClientWorld {
     this.prng = prng
     this.clock = { now: () => instant(this.#now), wallMs: () => 1_700_000_000_000 + this.#now }
     const some = (weight: number): number => (prng.chance(4, 5) ? weight : 0)
-    this.mix = { put: 10, unitPut: some(6), get: some(8), waitingGet: some(2), unitGet: some(5), lock: some(4), settle: some(5), browse: some(3), commit: some(4), backout: some(2), leave: some(1), largeBodies: prng.pick([5, 15, 60]) }
+    this.mix = { put: 10, unitPut: some(6), get: some(8), waitingGet: some(2), unitGet: some(5), lock: some(4), settle: some(5), browse: some(3), commit: some(4), backout: some(2), leave: some(1), largeBodies: prng.pick([5, 15, 60]), isHoarding: prng.chance(1, 4) }
     this.#size = { extentBytes: 64 * 1024, primary: prng.between(2, 4), secondary: prng.between(1, 2), type: prng.chance(1, 4) ? 'linear' : 'circular' }
     this.bodyBytesMax = prng.pick([300, 2_000, 20_000, 100_000])
     const faulty = (perThousand: number): number => (prng.chance(1, 4) ? perThousand : 0)
@@ -127,7 +127,9 @@ export class World implements ClientWorld {
     const ready = Life.start(
       process,
       { ...this.#size, epoch: this.#epoch, clock: this.clock, mayWrite: () => process === this.#owner },
-      { drain: () => this.#drain(), onFailed: error => this.tell(`the log failed: ${error.message}`), onPinned: () => this.#onPinned() }
+      { drain: () => {
+          if (this.#owner === process) this.#drain()
+        }, onFailed: error => this.tell(`the log failed: ${error.message}`), onPinned: () => this.#onPinned(), onForcedAsleep: () => this.#break('a frozen process answered its clients after its successor had started') }
     ).then(
       started => {
         life = started
@@ -224,6 +226,11 @@ export class World implements ClientWorld {
   /** What a client was told and should not have been. */
   #broken: unknown = null
 
+  /** Remembered, since the log may be our caller and would take an error for its own failure. */
+  #break(error: unknown): void {
+    this.#broken ??= typeof error === 'string' ? new Broken(error) : error
+  }
+
   #checkUnbroken(): void {
     if (this.#broken !== null) throw this.#broken
   }
@@ -231,7 +238,7 @@ export class World implements ClientWorld {
   /** A life: actions, disk, time, in any order, until an end. */
   async #live(process: SimProcess): Promise<void> {
     const { prng } = this
-    const actions = prng.between(5, prng.pick(actionsMax))
+    const actions = prng.between(5, this.mix.isHoarding && this.mix.largeBodies > 50 ? 500 : prng.pick(actionsMax))
     for (let action = 0; action < actions; action += 1) {
       const life = this.#own()
       if (life.failure !== null) {
@@ -269,8 +276,7 @@ export class World implements ClientWorld {
         try {
           client?.onAnswer(token, answer)
         } catch (error) {
-          // The log may be our caller, and would take it for its own failure.
-          this.#broken ??= error
+          this.#break(error)
           return
         }
       }
@@ -322,7 +328,8 @@ export class World implements ClientWorld {
   #end(process: SimProcess, how: End): void {
     this.#checkUnbroken()
     this.tell(`end: ${how}`)
-    this.#life?.abandon()
+    if (how === 'freeze' && this.#sleeper === null) this.#life?.sleep()
+    else this.#life?.abandon()
     this.#life = null
     for (const client of this.#clients) client.crash()
     this.ledger.crash()
