@@ -31,6 +31,8 @@ export class LogState {
   readonly objects = new Map<string, ObjectState>()
   /** Backout counts that are not 0, by key. */
   readonly counts = new Map<number, number>()
+  /** Numbers of the queues that exist. */
+  readonly queues = new Set<number>()
   nextOrder = 1
   nextQueueNumber = 1
   readonly #units = new Map<UnitNumber, OpenUnit>()
@@ -104,11 +106,14 @@ export class LogState {
 
   define(number: number, definition: ObjectDefinition): void {
     this.objects.set(definitionKey(definition), { number, definition })
+    if (number !== 0) this.queues.add(number)
     if (number >= this.nextQueueNumber) this.nextQueueNumber = number + 1
   }
 
   delete(type: ObjectType, name: string): void {
-    this.objects.delete(definitionKey({ type, name }))
+    const key = definitionKey({ type, name })
+    this.queues.delete(this.objects.get(key)?.number ?? 0)
+    this.objects.delete(key)
   }
 
   /** Backs out every open unit of work: its process is gone. @returns how many there were */

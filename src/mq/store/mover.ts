@@ -2,8 +2,8 @@
  * Empties extents by writing their live messages again at the end of the log, some hundred KB per force, so that it never
  * stands in the way of the work it makes room for.
  *
- * Not moved: messages an open unit of work has locked or put, and messages whose record does not verify (their readers will
- * hear of it). An extent with such a one stays.
+ * Not moved: messages of deleted queues, which the core is about to release; messages an open unit of work has locked or put;
+ * and messages whose record does not verify (their readers will hear of it). An extent with such a one stays.
  */
 
 import path from 'node:path'
@@ -78,7 +78,9 @@ export class Mover {
     let hasRoom = true
     let ordinal = from
     for (; ordinal < life.count && moves.length < sliceMessages && bytes < sliceBytes; ordinal += 1) {
-      if (life.isDead(ordinal) || life.released.has(ordinal) || !isWanted(reader.queue(ordinal)) || held.has(keyOf(life.number, ordinal))) continue
+      if (life.isDead(ordinal) || life.released.has(ordinal) || held.has(keyOf(life.number, ordinal))) continue
+      const queue = reader.queue(ordinal)
+      if (!isWanted(queue) || !state.queues.has(queue)) continue
       const place = { lsn: lsn(life.number * geometry.extentBytes + reader.offset(ordinal)), ordinal, length: reader.length(ordinal) }
       const entry = blankEntry()
       reader.entry(ordinal, entry)

@@ -32,7 +32,7 @@ export class RestoredMessages {
     this.#state = state
     this.#extentBytes = extentBytes
     this.#extents = extents
-    const queues = new Set([...state.objects.values()].filter(({ number }) => number !== 0).map(({ number }) => number))
+    const { queues } = state
     const standOut: number[] = []
     let highest = -1
     let count = 0
