@@ -10,27 +10,16 @@
  */
 
 import path from 'node:path'
-import { monotonicMs, tryCommand } from '../lab/command.js'
+import { monotonicMs } from '../lab/command.js'
 import { Lab, labUnavailable, projectDirectory } from '../lab/lab.js'
 import type { LabNode } from '../lab/node.js'
+import { atClient, createQueueManager, depthOf, diskMegabytes, floatingAddress, group, haresourcesOf, loadQueue, mountPoint, mqServer, queue } from '../lab/queue-manager.js'
 import { sweep } from '../lab/registry.js'
 import { Putter } from './putter-client.js'
 import { Story } from './story.js'
 import { table } from './table.js'
 
-const address = '10.77.0.100'
-const port = 1414
-const group = `${address}/24/eth0`
-/** Below /run, which each node has for itself. */
-const mountPoint = '/run/ha'
-const queueManager = 'ha.queue.manager'
-const queue = 'HA.QUEUE'
-/** The client that puts all the time has a queue of its own. */
-const loadQueue = 'LOAD.QUEUE'
-const channel = 'HA.CHANNEL'
 const patienceMs = 20_000
-/** What a client of a floating address says in MQSERVER. */
-const mqServer = `${channel}/TCP/${address}(${port})`
 
 const haCf = `logfile /var/log/ha-log
 logfacility none
@@ -46,13 +35,6 @@ auto_failback on
 node n1 n2
 `
 const authkeys = 'auth 1\n1 sha1 only-for-the-demonstration\n'
-
-const objects = `define qlocal(${queue}) defpsist(yes)
-define qlocal(${loadQueue}) maxdepth(999999999)
-define channel(${channel}) chltype(svrconn) trptype(tcp) mcauser('mqm')
-define listener(HA.LISTENER) trptype(tcp) port(${port}) control(qmgr)
-end
-`
 
 interface Row {
   readonly what: string
@@ -76,7 +58,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 1
   }
   const story = new Story()
-  const lab = await Lab.create({ prefix: 'demo', diskMegabytes: 512 })
+  const lab = await Lab.create({ prefix: 'demo', diskMegabytes })
   try {
     await perform(lab, story)
     if (args.includes('--keep')) explainKept(lab)
@@ -93,8 +75,9 @@ async function main(args: readonly string[]): Promise<number> {
 
 async function perform(lab: Lab, story: Story): Promise<void> {
   const rows: Row[] = []
-  await createQueueManager(lab, story)
-  const haresources = `n1 ${group} Filesystem::${lab.disk ?? ''}::${mountPoint}::ext4 mqseries\n`
+  story.act('A queue manager on the shared disk: created on n1, made known to n2')
+  await createQueueManager(lab, line => story.quiet(line))
+  const haresources = haresourcesOf(lab)
   story.act('Two nodes, one client, one shared disk. The configuration, the same on both nodes:')
   for (const [name, text] of Object.entries({ 'ha.cf': haCf, haresources })) console.log(`\n/etc/ha.d/${name}:\n${text.replace(/^/gm, '    ').trimEnd()}`)
   for (const node of lab.nodes) node.writeConfig({ haCf, haresources, authkeys })
@@ -104,9 +87,9 @@ async function perform(lab: Lab, story: Story): Promise<void> {
   await Promise.all(lab.nodes.map(node => start(node)))
   await runs(lab, lab.n1)
 
-  story.act(`A client that knows only ${address}: five messages are put, four are got`)
-  story.client(await atClient(lab, 'amqsput', [queue], 'Hello\nThis\nis\na\ntest\n'))
-  story.client(await atClient(lab, 'amqsbrowse', ['--yes', '4', queue]))
+  story.act(`A client that knows only ${floatingAddress}: five messages are put, four are got`)
+  story.client(await sample(lab, 'amqsput', [queue], 'Hello\nThis\nis\na\ntest\n'))
+  story.client(await sample(lab, 'amqsbrowse', ['--yes', '4', queue]))
 
   await breathe()
   story.act('n1 loses power while a client puts: cables dark, every process gone')
@@ -116,7 +99,7 @@ async function perform(lab: Lab, story: Story): Promise<void> {
   await runs(lab, lab.n2)
   rows.push({ what: 'power loss of the active node (deadtime 500 ms)', outageMs: await putter.outageAfter(lab, died) })
   story.client(`puts are answered again, by n2, after ${ms(rows.at(-1)?.outageMs)}; "test" is still there, and then nothing (2033):`)
-  story.client(await atClient(lab, 'amqsbrowse', ['--yes', '1', queue]))
+  story.client(await sample(lab, 'amqsbrowse', ['--yes', '1', queue]))
 
   await breathe()
   story.act('n1 is switched on again: auto_failback brings its group home')
@@ -145,43 +128,9 @@ async function perform(lab: Lab, story: Story): Promise<void> {
   console.log(table([['what happened', 'outage'], ...rows.map(row => [row.what, ms(row.outageMs)])]))
 }
 
-/** H1 of the walkthrough: created on the first node with its data on the shared disk, made known to the second. */
-async function createQueueManager(lab: Lab, story: Story): Promise<void> {
-  story.act(`A queue manager on the shared disk: created on n1, made known to n2`)
-  const home = `${mountPoint}/${queueManager}`
-  for (const node of lab.nodes) await node.run(['mkdir', mountPoint])
-  await lab.n1.run(['mount', '-t', 'ext4', lab.disk ?? '', mountPoint])
-  await lab.n1.run(['mkdir', '-p', `${home}/data`, `${home}/log`])
-  const say = async (node: LabNode, tool: string, args: readonly string[], input?: string): Promise<void> => {
-    const result = await node.tool(tool, args, input === undefined ? {} : { input })
-    if (result.code !== 0) throw new Error(`${tool} on ${node.name} ended with ${result.code}:\n${result.stdout}${result.stderr}`)
-    story.quiet(`${node.name}: ${tool} ${args.join(' ')}`)
-  }
-  await say(lab.n1, 'hacrtmqm', ['-md', `${home}/data`, '-ld', `${home}/log`, queueManager])
-  await say(lab.n1, 'strmqm', [queueManager])
-  await say(lab.n1, 'runmqsc', [queueManager], objects)
-  await say(lab.n1, 'endmqm', ['-i', queueManager])
-  await lab.n1.run(['umount', mountPoint])
-  await lab.n2.run(['mount', '-t', 'ext4', lab.disk ?? '', mountPoint])
-  await say(lab.n2, 'halinkmqm', [queueManager, 'ha!queue!manager', `${home}/data`, 'standby'])
-  await lab.n2.run(['umount', mountPoint])
-}
-
 /** Runs one of the sample programs at the client; what it said, on one line. */
-async function atClient(lab: Lab, program: string, args: readonly string[], input = ''): Promise<string> {
-  const result = await tryCommand([...lab.enteringClient(), process.execPath, path.join(projectDirectory, 'bin', program), ...args], { env: { MQSERVER: mqServer }, input, timeoutMs: patienceMs })
-  if (result.code !== 0) throw new Error(`${program} ended with ${result.code}:\n${result.stdout}${result.stderr}`)
-  return `${program} ${args.join(' ')}: ${result.stdout.trim().split('\n').join(' | ')}`
-}
-
-/** CURDEPTH of a queue, asked on the node that runs the queue manager. */
-async function depthOf(lab: Lab, name: string): Promise<number> {
-  for (const node of lab.nodes) {
-    const result = await node.tool('runmqsc', [queueManager], { input: `display qlocal(${name}) curdepth\n` })
-    const found = /CURDEPTH\((\d+)\)/.exec(result.stdout)
-    if (found !== null) return Number(found[1])
-  }
-  throw new Error(`nobody tells the depth of ${name}`)
+async function sample(lab: Lab, program: string, args: readonly string[], input = ''): Promise<string> {
+  return `${program} ${args.join(' ')}: ${(await atClient(lab, program, args, input)).join(' | ')}`
 }
 
 function explainKept(lab: Lab): void {

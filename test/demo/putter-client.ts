@@ -62,6 +62,11 @@ export class Putter {
     return this.longestOutageSince(atMs)
   }
 
+  /** For when the test is over, however it went. */
+  kill(): void {
+    this.#child.kill('SIGKILL')
+  }
+
   /** Ends it; the number of puts that were answered. */
   async stop(): Promise<number> {
     const ended = once(this.#child, 'close')

@@ -27,6 +27,8 @@ export interface LabOptions {
   readonly prefix: string
   /** Size of the shared disk; 0 makes none. */
   readonly diskMegabytes?: number
+  /** The shared disk begins as a copy of this image instead, and has its size. */
+  readonly diskFrom?: string
 }
 
 /** Which way a cable is cut, seen from the node: `in` it hears nothing, `out` nobody hears it. */
@@ -84,7 +86,7 @@ export class Lab {
     const directory = register(name)
     try {
       await makeSwitchAndClient(name)
-      const disk = await makeDisk(directory, options.diskMegabytes ?? 32)
+      const disk = await makeDisk(directory, options)
       const lab = new Lab(name, directory, disk)
       living.add(lab)
       await Promise.all(lab.nodes.map(node => node.boot()))
@@ -259,15 +261,20 @@ async function makeSwitchAndClient(name: string): Promise<void> {
   await command(['ip', '-n', `${name}-cl`, '-batch', '-'], { input: `${clientLines.join('\n')}\n` })
 }
 
-async function makeDisk(directory: string, megabytes: number): Promise<string | null> {
-  if (megabytes === 0) return null
+async function makeDisk(directory: string, { diskMegabytes = 32, diskFrom }: LabOptions): Promise<string | null> {
   const image = path.join(directory, 'disk.img')
-  fs.writeFileSync(image, '')
-  fs.truncateSync(image, megabytes * 1024 * 1024)
-  await command(['mkfs.ext4', '-q', '-F', '-m', '0', '-E', 'lazy_itable_init=1,lazy_journal_init=1,nodiscard', image])
+  if (diskFrom !== undefined) await command(['cp', '--sparse=always', diskFrom, image])
+  else if (diskMegabytes === 0) return null
+  else await makeFileSystem(image, diskMegabytes)
   const device = (await command(['losetup', '--find', '--show', image])).trim()
   fs.writeFileSync(path.join(directory, 'loop'), `${device}\n`)
   return device
+}
+
+async function makeFileSystem(image: string, megabytes: number): Promise<void> {
+  fs.writeFileSync(image, '')
+  fs.truncateSync(image, megabytes * 1024 * 1024)
+  await command(['mkfs.ext4', '-q', '-F', '-m', '0', '-E', 'lazy_itable_init=1,lazy_journal_init=1,nodiscard', image])
 }
 
 /** However this process ends, short of SIGKILL, its laboratories end with it. */

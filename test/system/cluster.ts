@@ -47,6 +47,8 @@ export interface ClusterOptions {
   /** As in ha.cf; initdeadMs without it. */
   readonly initdead?: string
   readonly diskMegabytes?: number
+  /** As the laboratory's. */
+  readonly diskFrom?: string
 }
 
 interface Teardown {
@@ -91,7 +93,7 @@ export class Cluster {
 
   /** A laboratory with everything configured and nothing started; removed when the test ends. */
   static async configured(test: Teardown, options: ClusterOptions = {}): Promise<Cluster> {
-    const lab = await Lab.create({ prefix: 'sys', diskMegabytes: options.diskMegabytes ?? 0 })
+    const lab = await Lab.create({ prefix: 'sys', diskMegabytes: options.diskMegabytes ?? 0, ...(options.diskFrom === undefined ? {} : { diskFrom: options.diskFrom }) })
     test.teardown(() => lab.dispose())
     const cluster = new Cluster(lab)
     for (const node of lab.nodes) {
