@@ -7,7 +7,7 @@ import fs from 'node:fs'
 import { HaError } from '../../base/errors.js'
 import type { CommandContext, Program } from '../../cli/context.js'
 import { processContext } from '../../cli/context.js'
-import { administratorAccount, becomeAdministrator, giveToAdministrator, isAdministrator } from '../installation/administrators.js'
+import { administratorAccount, administratorsUmask, becomeAdministrator, giveToAdministrator, isAdministrator } from '../installation/administrators.js'
 import { directoryMode, makeDirectory } from '../installation/durable-file.js'
 import { layoutFrom } from '../installation/layout.js'
 import type { Layout } from '../installation/layout.js'
@@ -108,6 +108,7 @@ export const programOf =
 /** Runs a command for this process; an unforeseen failure is said here, with the status for it. */
 export async function runCommand(command: MqCommand): Promise<void> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+  process.umask(administratorsUmask)
   try {
     process.exitCode = await programOf(command)(process.argv.slice(2), processContext())
   } catch (error) {

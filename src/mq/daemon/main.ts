@@ -10,6 +10,7 @@ import { instant } from '../../base/units.js'
 import { packageRoot } from '../../daemon/paths.js'
 import type { MqClock } from '../core/engine.js'
 import { ErrorLog } from '../installation/error-log.js'
+import { administratorsUmask } from '../installation/administrators.js'
 import { codeOf, makeDirectory } from '../installation/durable-file.js'
 import { dataFiles, layoutFrom, localFiles } from '../installation/layout.js'
 import { findQueueManager, readInstallation } from '../installation/mqs-ini.js'
@@ -177,4 +178,5 @@ async function defineSystemObjects({ core, dispatcher, log }: OpenedQueueManager
 
 const [name = '', ...words] = process.argv.slice(2)
 process.chdir('/')
+process.umask(administratorsUmask)
 await main(name, { withServices: !words.includes('--no-services'), isForObjects: words.includes('--objects') })

@@ -12,6 +12,8 @@ import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 
 export const administratorName = 'mqm'
+/** What one administrator makes, another of the group can use; nobody else can. */
+export const administratorsUmask = 0o007
 const lookUpMs = 2_000
 
 export interface Account {
