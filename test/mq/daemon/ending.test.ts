@@ -1,4 +1,5 @@
 import t from 'tap'
+import { supervise } from '../../../src/daemon/supervise.js'
 import { Ending } from '../../../src/mq/daemon/ending.js'
 import type { EndingSteps } from '../../../src/mq/daemon/ending.js'
 
@@ -31,9 +32,7 @@ function story(steps: Partial<EndingSteps> = {}): Story {
         said.push(`exit ${how}`)
         settle()
       },
-      supervise: (_, promise) => {
-        promise.catch((error: unknown) => said.push(String(error)))
-      },
+      supervise,
       ...steps
     })
   }
