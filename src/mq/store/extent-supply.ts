@@ -154,7 +154,12 @@ export class ExtentSupply {
     if (file !== undefined) await file.close()
     const name = path.join(active, extentName(extent))
     if (!isReusable) {
-      await disk.remove(name)
+      // A predecessor that wakes just now may have been faster.
+      try {
+        await disk.remove(name)
+      } catch (error) {
+        if (!isMissingError(error)) throw error
+      }
       return
     }
     const spare = this.#nextSpare

@@ -275,7 +275,8 @@ export function buildIndex(life: ExtentLife, geometry: Geometry, windowOf: (exte
   const bound = life.end < geometry.endOf(life.number) ? life.end : endless
   const scanner = new RecordScanner({ geometry, epoch: life.epoch, windowOf, start: geometry.startOf(life.number), bound })
   scanner.skipRest()
-  while (geometry.extentOf(scanner.at) === life.number) {
+  // Not beyond the last message: what follows may go on in an extent that nobody needed any more.
+  while (builder.count < life.count && geometry.extentOf(scanner.at) === life.number) {
     const record = scanner.next()
     if (!record.ok) {
       if (record.why === 'bound') break
