@@ -100,7 +100,8 @@ export class ExtentSupply {
    */
   async prepare(extent: number, seal: number | null): Promise<boolean> {
     const { disk, active, geometry, qmid, epoch } = this.#options
-    const spare = this.#spares.shift() ?? (await this.#format())
+    // Zeros and header are forced together.
+    const spare = this.#spares.shift() ?? (await this.#format(false))
     if (spare === null) return false
     this.#checkRight()
     const from = path.join(active, spareName(spare))
@@ -116,9 +117,14 @@ export class ExtentSupply {
     try {
       await file.write([header], 0)
       await file.force()
-    } finally {
+    } catch (error) {
       await file.close()
+      if (!isDiskFullError(error)) throw error
+      await disk.remove(from)
+      this.#isFull()
+      return false
     }
+    await file.close()
     this.#checkRight()
     const to = path.join(active, extentName(extent))
     await disk.rename(from, to)
@@ -138,7 +144,7 @@ export class ExtentSupply {
   /** Formats files until there are so many spares, or the disk is full. */
   async stock(count: number): Promise<void> {
     while (this.#spares.length < count) {
-      const made = await this.#format()
+      const made = await this.#format(true)
       if (made === null) return
       this.#spares.push(made)
     }
@@ -206,14 +212,19 @@ export class ExtentSupply {
     return true
   }
 
+  /** At an orderly end: extents prepared and not used become spares again, so that the next start need not format. */
+  async unprepare(extent: number): Promise<void> {
+    for (; this.prepared > extent; this.prepared -= 1) await this.retire(this.prepared, true)
+  }
+
   async close(): Promise<void> {
     const files = [...this.#files.values()]
     this.#files.clear()
     for (const file of files) await file.close()
   }
 
-  /** @returns the number of the new spare, or null when the disk is full; then nothing is left of it */
-  async #format(): Promise<number | null> {
+  /** Its name need not be durable: it gets another one. @returns the number of the new spare, or null when the disk is full; then nothing is left of it */
+  async #format(forces: boolean): Promise<number | null> {
     const { disk, active, geometry } = this.#options
     this.#mayHaveRoom = false
     this.freeBytes = await disk.free(active)
@@ -225,7 +236,7 @@ export class ExtentSupply {
     const file = await disk.open(name, 'create')
     try {
       await writeZeros(file, geometry.extentBytes)
-      await file.force()
+      if (forces) await file.force()
     } catch (error) {
       await file.close()
       if (!isDiskFullError(error)) throw error
@@ -233,7 +244,6 @@ export class ExtentSupply {
       return this.#isFull()
     }
     await file.close()
-    await disk.forceDirectory(active)
     this.freeBytes -= geometry.extentBytes
     this.isDiskFull = false
     return number

@@ -276,7 +276,7 @@ export class RecoveryLog implements Journal {
       while (this.#loop.forced < this.#buffer.end) await this.#loop.forcedTo(this.#buffer.end)
       this.#isClosed = true
       this.#state.endEpoch()
-      await this.#checkpointer.write(true)
+      if (await this.#checkpointer.write(true)) await this.#parts.supply.unprepare(this.#buffer.extent)
     }
     this.#isClosed = true
     await this.#loop.idle()

@@ -217,7 +217,7 @@ export class Replay {
     const here = this.#geometry.extentOf(stop.at)
     if (stop.why === 'no-file' && [...this.#extents.values()].some(extent => extent.number > here && extent.header.epoch === range.epoch)) throw this.#damage(stop)
     const isTorn = stop.position !== stop.at || after.end !== 0 || this.#hasBytes(stop.at)
-    return { end: stop.position, durable: Math.min(this.#durable, stop.position), isTorn, reason: stop.reason }
+    return { end: stop.position, durable: Math.min(Math.max(this.#durable, range.epoch === checkpoint.epoch ? checkpoint.end : 0), stop.position), isTorn, reason: stop.reason }
   }
 
   /** Something that wants to be the record of this position, or anything in the last bytes of a file cut short. */

@@ -126,7 +126,12 @@ async function main(): Promise<void> {
   say(`removed: ${(visited / ((performance.now() - from) / 1000)).toFixed(0)}/s`)
   await log.checkpoint()
   say(`files after removal: ${fs.readdirSync(path.join(directory, 'active')).length}`)
+  from = performance.now()
   await log.close()
+  const closed = performance.now()
+  const third = await RecoveryLog.open(options(3))
+  say(`orderly end: ${(closed - from).toFixed(0)} ms, start after it: ${(performance.now() - closed).toFixed(0)} ms`)
+  await third.log.close()
 }
 
 if (storeInto !== undefined) await fill()
