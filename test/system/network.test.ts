@@ -77,7 +77,7 @@ t.test('strangers: garbage, oversize, unsigned, wrongly signed and deadly datagr
   const deadly = ['###\n6:(9)a=b,%%%\n', '###\n4:abcd,%%%\n', '>>>\n', '###\n', '###\n99999999:(0)a=b,%%%\n', '>>>\nt=status\nauth=9 x\n<<<\n', '>>>\n(2)a=\n<<<\n'].map(text => Buffer.from(text, 'latin1'))
   const oversize = [Buffer.alloc(60_000, '###\n'), Buffer.alloc(65_000, 0)]
   for (const node of cluster.lab.nodes) {
-    await cluster.lab.sendFromClient(node.serviceAddress, port, [...deadly, ...garbage, ...forged, ...oversize], 0)
+    await cluster.lab.sendFromClient(node.serviceAddress, port, [...deadly, ...garbage, ...forged, ...oversize])
   }
   await cluster.settled()
   test.strictSame(cluster.lab.nodes.map(node => node.daemonPid()), pids, 'both daemons live')

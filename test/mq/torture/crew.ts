@@ -2,14 +2,15 @@
 
 import fs from 'node:fs'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { supervise } from '../../../src/daemon/supervise.js'
 import type { Connection } from '../../../src/client/client.js'
+import { asAdministrator } from '../../lab/command.js'
+import { projectDirectory } from '../../lab/lab.js'
 import { child } from '../host.js'
 import { account, parseLedger, type Account } from './ledgers.js'
 import type { WorkerOptions } from './worker.js'
 
-const program = path.join(path.dirname(fileURLToPath(import.meta.url)), 'worker.js')
+const program = path.join(projectDirectory, 'dist/test/mq/torture/worker.js')
 
 interface Teardown {
   teardown(end: () => void | Promise<void>): void
@@ -45,7 +46,7 @@ export class Crew {
         fs.writeFileSync(ledger, '')
         const { address, queue, batch, bodyBytes, channel } = options
         const words: WorkerOptions = { address, queue, name, ledger, batch, bodyBytes, ...(channel === undefined ? {} : { channel }) }
-        const worker = child(test, [...(options.launcher ?? []), process.execPath, program, mode, JSON.stringify(words)])
+        const worker = child(test, asAdministrator([...(options.launcher ?? []), process.execPath, program, mode, JSON.stringify(words)]))
         this.#workers.push({ mode, ledger, process: worker })
         const onEnded = (code: number | null): void => {
           if (!this.#isEnding) this.#trouble ??= `${name} ended with ${code}`
