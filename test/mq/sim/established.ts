@@ -202,8 +202,8 @@ export async function establish(seed: number, { isPlain = false }: { readonly is
   return { disk, epoch, expected, gone, units }
 }
 
-/** As `established`, then messages that were put and never forced, some of which the disk has in part. */
-export async function withTornTail(seed: number): Promise<Established & { readonly unforced: ReadonlySet<string> }> {
+/** As `established`, then messages that were put and never forced, some of which the disk or its cache has, in part. */
+export async function withTornTail(seed: number, { forceFails = false }: { readonly forceFails?: boolean } = {}): Promise<Established & { readonly unforced: ReadonlySet<string> }> {
   const made = await establish(seed, { isPlain: true })
   const prng = new Prng(seed + 1)
   const session = await Session.start(made.disk, made.epoch + 1)
@@ -214,12 +214,14 @@ export async function withTornTail(seed: number): Promise<Established & { readon
     session.put(prng.pick(queueNames), body)
     unforced.add(body)
   }
+  if (forceFails) made.disk.faults = { ...made.disk.faults, forceError: 1_000 }
   for (let steps = prng.between(1, 6); steps > 0; steps -= 1) {
     await turn()
     made.disk.step()
   }
   session.life.abandon()
-  if (prng.chance(1, 2)) made.disk.kill(session.process)
+  made.disk.faults = { ...made.disk.faults, forceError: 0 }
+  if (forceFails || prng.chance(1, 2)) made.disk.kill(session.process)
   else made.disk.cutPower()
   return { ...made, epoch: made.epoch + 1, unforced }
 }
