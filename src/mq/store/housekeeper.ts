@@ -25,6 +25,7 @@ export class Housekeeper {
   readonly #jobs: Job[] = []
   #running: Promise<void> | null = null
   #isWoken = false
+  #isStarted = false
   #isStopped = false
   #wantsCheckpoint = false
   /** Extents are looked at for emptying after each checkpoint. */
@@ -35,12 +36,18 @@ export class Housekeeper {
     this.#parts = parts
     this.#checkpointer = checkpointer
     this.#mover = mover
-    checkpointer.between = () => this.#prepare()
+  }
+
+  /** From now on it works: the core has taken over what was restored, and hears of what is moved. */
+  start(): void {
+    this.#isStarted = true
+    this.#checkpointer.between = () => this.#prepare()
+    this.wake()
   }
 
   /** Cheap: after each force, and whenever something was refused. */
   wake(): void {
-    if (this.#isStopped || this.#parts.loop.failure !== null || !this.#hasWork()) return
+    if (!this.#isStarted || this.#isStopped || this.#parts.loop.failure !== null || !this.#hasWork()) return
     this.#isWoken = true
     this.#running ??= this.#run()
   }
@@ -129,7 +136,7 @@ export class Housekeeper {
       await this.#prepare()
     }
     if (!this.#isStopped) this.#tellPinned()
-    if (this.#wantsRoom) await this.#makeRoom()
+    if (this.#wantsRoom && this.#isStarted) await this.#makeRoom()
   }
 
   async #prepare(): Promise<void> {

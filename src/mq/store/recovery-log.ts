@@ -209,7 +209,7 @@ export class RecoveryLog implements Journal {
   /** The core has taken over what was restored: from now on it is told what happens, and messages may be moved. */
   start(events: JournalEvents): void {
     this.#events = events
-    this.#housekeeper.wake()
+    this.#housekeeper.start()
   }
 
   append(record: LogRecord, options?: { readonly lazy?: boolean }): Appended {
