@@ -71,8 +71,11 @@ export class Putter {
   async stop(): Promise<number> {
     const ended = once(this.#child, 'close')
     this.#child.stdin?.end('end\n')
+    // It ends after the put under way; whom nobody answers is killed.
+    const limit = setTimeout(() => this.kill(), patienceMs)
     const [code] = (await ended) as [number | null]
-    if (code !== 0) throw new Error(`the client that puts ended with ${code}`)
+    clearTimeout(limit)
+    if (code !== 0) throw new Error(`the client that puts ended with ${code ?? 'a signal: its last put was not answered'}`)
     return this.count
   }
 }

@@ -254,7 +254,7 @@ export class LabNode {
       if (fresh.length === 0) return
       for (const pid of fresh) {
         done.add(pid)
-        if (readProc(pid, 'stat') !== null) process.kill(pid, signal)
+        signalIfThere(pid, signal)
       }
     }
   }
@@ -287,6 +287,15 @@ export class LabNode {
 }
 
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
+
+/** A process may end at any moment. */
+function signalIfThere(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
+}
 
 function linkOf(file: string): string | null {
   try {

@@ -41,6 +41,11 @@ define listener(HA.LISTENER) trptype(tcp) port(${port}) control(qmgr)
 end
 `
 
+/** What both nodes see at once and lock like one: a network file system, for which a directory of this machine stands. */
+export const sharedDirectory = (lab: Lab): string => path.join(lab.directory, 'shared')
+/** Its own data as this machine sees them there. */
+export const queueManagerOnShared = (lab: Lab): string => path.join(sharedDirectory(lab), path.relative(mountPoint, queueManagerData))
+export const haresourcesOnShared = (lab: Lab): string => `n1 ${group} Filesystem::${sharedDirectory(lab)}::${mountPoint}::none::bind mqseries\n`
 export const haresourcesOf = (lab: Lab): string => `n1 ${group} Filesystem::${lab.disk ?? ''}::${mountPoint}::ext4 mqseries\n`
 
 /** Runs one of the project's commands on a node; any end but 0 throws with what it said. */
@@ -78,9 +83,12 @@ export async function createQueueManager(lab: Lab, tell: (line: string) => void 
 }
 
 /** Keeps the disk and what both nodes know, for laboratories to come; nothing may run or be mounted. */
-export function saveQueueManager(lab: Lab, folder: string): void {
+export async function saveQueueManager(lab: Lab, folder: string): Promise<void> {
   fs.mkdirSync(folder, { recursive: true })
   copy(path.join(lab.directory, 'disk.img'), savedDisk(folder))
+  await mountDisk(lab, lab.n1)
+  await lab.n1.run(['cp', '-a', '--sparse=always', mountPoint, path.join(folder, 'shared')])
+  await unmountDisk(lab.n1)
   for (const node of lab.nodes) copy(path.join(node.directory, 'mqm'), path.join(folder, node.name))
 }
 
@@ -88,6 +96,7 @@ export function saveQueueManager(lab: Lab, folder: string): void {
 export const savedDisk = (folder: string): string => path.join(folder, 'disk.img')
 
 export function restoreQueueManager(lab: Lab, folder: string): void {
+  copy(path.join(folder, 'shared'), sharedDirectory(lab))
   for (const node of lab.nodes) copy(`${path.join(folder, node.name)}/.`, path.join(node.directory, 'mqm'))
 }
 

@@ -46,6 +46,8 @@ export interface ClusterOptions {
   readonly logfile?: string
   /** As in ha.cf; initdeadMs without it. */
   readonly initdead?: string
+  /** As in ha.cf; deadtimeMs without it. Longer where a busy machine must not look like a dead node. */
+  readonly deadtime?: string
   readonly diskMegabytes?: number
   /** As the laboratory's. */
   readonly diskFrom?: string
@@ -61,7 +63,7 @@ export function haCf(options: ClusterOptions = {}): string {
     'logfacility none',
     `keepalive ${keepaliveMs}ms`,
     'warntime 250ms',
-    `deadtime ${deadtimeMs}ms`,
+    `deadtime ${options.deadtime ?? `${deadtimeMs}ms`}`,
     `initdead ${options.initdead ?? `${initdeadMs}ms`}`,
     'udpport 694',
     'ucast eth0 10.77.0.1',

@@ -10,7 +10,7 @@ import type { Test } from 'tap'
 import { connect } from '../../src/client/client.js'
 import { Lab } from '../lab/lab.js'
 import type { LabNode } from '../lab/node.js'
-import { createQueueManager, diskMegabytes, haresourcesOf, loadQueue, mountPoint, mqServer, processOn, restoreQueueManager, savedDisk, saveQueueManager, socketOf } from '../lab/queue-manager.js'
+import { createQueueManager, diskMegabytes, haresourcesOf, haresourcesOnShared, loadQueue, mountPoint, mqServer, processOn, restoreQueueManager, savedDisk, saveQueueManager, socketOf } from '../lab/queue-manager.js'
 import { Putter } from '../demo/putter-client.js'
 import { Cluster, group, type ClusterOptions } from './cluster.js'
 
@@ -29,28 +29,36 @@ async function create(): Promise<string> {
   const lab = await Lab.create({ prefix: 'sys', diskMegabytes })
   try {
     await createQueueManager(lab)
-    saveQueueManager(lab, folder)
+    await saveQueueManager(lab, folder)
   } finally {
     lab.dispose()
   }
   return folder
 }
 
+export interface QueueManagerOptions extends ClusterOptions {
+  /**
+   * `directory` stands for a network file system, which two nodes may have mounted at the same time; an ext4 that two nodes
+   * of the laboratory mount is one in their common kernel, and cannot be taken off one of them for certain.
+   */
+  readonly storage?: 'disk' | 'directory'
+}
+
 /** Both nodes know the queue manager, nothing runs. */
-export async function configuredQueueManager(test: Teardown, options: ClusterOptions = {}): Promise<Cluster> {
+export async function configuredQueueManager(test: Teardown, options: QueueManagerOptions = {}): Promise<Cluster> {
   created ??= create()
   const folder = await created
   const cluster = await Cluster.configured(test, { ...options, diskFrom: savedDisk(folder) })
   restoreQueueManager(cluster.lab, folder)
   for (const node of cluster.lab.nodes) {
-    node.writeConfig({ haresources: haresourcesOf(cluster.lab) })
+    node.writeConfig({ haresources: options.storage === 'directory' ? haresourcesOnShared(cluster.lab) : haresourcesOf(cluster.lab) })
     await makeMountPoint(node)
   }
   return cluster
 }
 
 /** Both daemons run, the queue manager runs on n1. */
-export async function runningQueueManager(test: Teardown, options: ClusterOptions = {}): Promise<Cluster> {
+export async function runningQueueManager(test: Teardown, options: QueueManagerOptions = {}): Promise<Cluster> {
   const cluster = await configuredQueueManager(test, options)
   await startBoth(cluster)
   return cluster
