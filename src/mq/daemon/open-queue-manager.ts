@@ -10,10 +10,11 @@ import { QueueManager } from '../core/queue-manager.js'
 import type { LogSettings } from '../installation/qm-ini.js'
 import { Dispatcher } from '../listener/dispatcher.js'
 import { productDefaults } from '../mqsc/object-types.js'
-import { growEpoch, readEpochNow, RightToWrite } from '../store/epoch.js'
+import { growEpoch, readEpoch, readEpochNow, RightToWrite } from '../store/epoch.js'
 import { acquireLock } from '../store/lock.js'
 import type { Held } from '../store/lock.js'
 import { realDisk } from '../store/real-disk.js'
+import { latestEpoch } from '../store/recovery.js'
 import { openLog } from './open-log.js'
 import type { OpenLog } from './open-log.js'
 import { readStatus } from './status-file.js'
@@ -63,7 +64,9 @@ export async function openQueueManager(options: OpenOptions): Promise<OpenedQueu
     recorded = readStatus(dataPath)
     if (recorded === null) throw new HaError('HA_STATE_UNUSABLE', `${dataPath} is no data directory of a queue manager: qmstatus.ini is missing`, { details: { path: dataPath } })
     options.onLocked?.(recorded)
-    const epoch = await growEpoch(realDisk, dataPath)
+    // A lost epoch file must not turn time back: then the log says how far it had come.
+    const atLeast = (await readEpoch(realDisk, dataPath)) === 0 ? await latestEpoch(realDisk, options.log.path) : 0
+    const epoch = await growEpoch(realDisk, dataPath, atLeast)
     const right = new RightToWrite({ epoch, readEpoch: () => readEpochNow(dataPath), isLockHeld: () => lock.isHeld() }, clock.now())
     let isFailed = false
     const fail = (error: HaError): void => {
