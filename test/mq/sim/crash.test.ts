@@ -32,7 +32,7 @@ async function live(first: number, countMax: number, secondsMax: number): Promis
 }
 
 t.test('queue manager: lives with kills, power cuts, freezes and faults of the disk -> no rule broken', async test => {
-  const { count, restarts, failure } = await live(1, 3_000, 15)
+  const { count, restarts, failure } = await live(1, 3_000, 90)
   test.equal(failure, null)
   test.comment(`${count} lives, ${restarts} restarts`)
 })
