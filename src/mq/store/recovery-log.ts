@@ -5,6 +5,7 @@
  * (what records mean), force-loop (durable), housekeeper (everything in the background), recovery and take-over (restart).
  */
 
+import type { LogStatus } from '../core/administration.js'
 import path from 'node:path'
 import { HaError } from '../../base/errors.js'
 import { invariant } from '../../base/invariant.js'
@@ -248,7 +249,7 @@ export class RecoveryLog implements Journal {
   }
 
   /** What DISPLAY QMSTATUS shows of the log. */
-  status(): LogFigures {
+  status(): LogStatus {
     const { type, geometry, window } = this.#parts
     const { restart, mediaExtent, written } = this.#checkpointer
     return {
@@ -308,20 +309,6 @@ export class RecoveryLog implements Journal {
     if (this.#loop.failure !== null) throw this.#loop.failure
     invariant(!this.#isClosed, 'nothing is appended to a log after its end')
   }
-}
-
-export interface LogFigures {
-  readonly type: 'CIRCULAR' | 'LINEAR'
-  readonly path: string
-  readonly primary: number
-  readonly secondary: number
-  readonly extentBytes: number
-  readonly currentExtent: string
-  readonly restartExtent: string
-  readonly mediaExtent: string
-  readonly inUse: number
-  readonly diskLsn: string
-  readonly checkpoints: number
 }
 
 /** `<a:b:c:d>`, four words of 16 bits, as logs are spoken of. */
