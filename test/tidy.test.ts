@@ -2,7 +2,7 @@
  * The rules of this code base that a compiler does not check, as an ordinary test. Each finding is `file:line: what is
  * wrong, what to write instead`; the rules and their reasons stand in src/README.md.
  *
- * The pure half (base, config, wire, membership, resource, fencing, cluster) decides and does nothing else, so it may
+ * The pure half (base, config, wire, membership, resource, safety, cluster) decides and does nothing else, so it may
  * not read a clock, draw chance, or touch the machine; that is what makes every run replayable.
  */
 
@@ -22,14 +22,15 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   wire: ['base', 'types:config'],
   membership: ['base', 'types:wire', 'types:config'],
   resource: ['base', 'types:wire', 'types:membership', 'types:config', 'types:port'],
-  fencing: ['base', 'types:membership'],
-  cluster: ['base', 'config', 'wire', 'membership', 'resource', 'fencing', 'types:port', 'types:control'],
+  safety: ['base', 'types:port', 'types:wire', 'types:membership'],
+  cluster: ['base', 'config', 'wire', 'membership', 'resource', 'safety', 'types:port', 'types:control'],
   'mq/core': ['base'],
   'mq/mqsc': ['base', 'mq/core'],
   'mq/protocol': ['base', 'mq/core'],
   port: ['types:base', 'types:config'],
   link: ['base', 'port', 'wire', 'types:config'],
   agent: ['base', 'port', 'types:config'],
+  fencing: ['base', 'port', 'types:config'],
   control: ['base', 'port', 'types:wire', 'types:config', 'types:daemon'],
   cli: ['base', 'config', 'port', 'control', 'daemon', 'agent', 'link'],
   'mq/store': ['base', 'port', 'mq/core'],
@@ -38,9 +39,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   client: ['base', 'mq/core', 'mq/protocol'],
   'mq/daemon': ['base', 'port', 'daemon', 'mq/core', 'mq/mqsc', 'mq/protocol', 'mq/store', 'mq/installation', 'mq/listener'],
   'mq/cli': ['base', 'port', 'cli', 'client', 'daemon', 'mq/listener', 'mq/core', 'mq/mqsc', 'mq/store', 'mq/installation', 'mq/daemon'],
-  daemon: ['base', 'config', 'wire', 'membership', 'resource', 'fencing', 'cluster', 'port', 'link', 'agent', 'control']
+  daemon: ['base', 'config', 'wire', 'membership', 'resource', 'safety', 'cluster', 'fencing', 'port', 'link', 'agent', 'control']
 }
-const pureHalf: ReadonlySet<string> = new Set(['base', 'config', 'wire', 'membership', 'resource', 'fencing', 'cluster', 'mq/core', 'mq/mqsc', 'mq/protocol'])
+const pureHalf: ReadonlySet<string> = new Set(['base', 'config', 'wire', 'membership', 'resource', 'safety', 'cluster', 'mq/core', 'mq/mqsc', 'mq/protocol'])
 const pureNodeModules: ReadonlySet<string> = new Set(['node:buffer', 'node:crypto'])
 
 /** Banned in the pure half, with what to use. Keys are `object.member`, `object.*` or a bare name. */
