@@ -40,7 +40,9 @@ kmod modprobe
 python3-stomp /usr/lib/python3/dist-packages/stomp/__init__.py
 curl curl
 openssl openssl
-keepalived keepalived'
+keepalived keepalived
+fence-agents fence_dummy
+cluster-glue /usr/sbin/stonith'
 brokers='activemq activemq
 rabbitmq-server /usr/sbin/rabbitmq-server'
 
