@@ -60,7 +60,8 @@ const actedOn = {
   stop_timeout: option('stop_timeout TIME'),
   status_timeout: option('status_timeout TIME'),
   stop_retries: option('stop_retries NUMBER'),
-  stop_retry_delay: option('stop_retry_delay TIME')
+  stop_retry_delay: option('stop_retry_delay TIME'),
+  lease: { status: 'acted-on', arguments: 'words', syntax: 'lease PATH [TIME]', isRecorded: false }
 } as const satisfies Record<string, ActedOn>
 
 export type ActedOnName = keyof typeof actedOn

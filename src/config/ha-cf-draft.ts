@@ -3,6 +3,7 @@
  */
 
 import type { Millis } from '../base/units.js'
+import type { LeaseDraft } from './ha-cf-lease.js'
 import type { AutoFailback, MediumSpec, Position } from './types.js'
 
 /** A value and where it was given; null while the file has not said it. */
@@ -23,6 +24,7 @@ export interface Draft {
   autoFailback: Setting<AutoFailback> | null
   niceFailback: Position | null
   realtime: Setting<boolean> | null
+  lease: Setting<LeaseDraft> | null
   readonly recorded: Map<string, string>
   /** Directives with a faulty or mistyped line: rules that depend on them would only repeat the fault in other words. */
   readonly broken: Set<string>
@@ -43,6 +45,7 @@ export function emptyDraft(): Draft {
     autoFailback: null,
     niceFailback: null,
     realtime: null,
+    lease: null,
     recorded: new Map(),
     broken: new Set(),
     seen: new Map()

@@ -11,6 +11,7 @@ import { millis, type Millis } from '../base/units.js'
 import { bounds, defaults } from './defaults.js'
 import type { Findings } from './diagnostics.js'
 import type { Draft, TimeName } from './ha-cf-draft.js'
+import { checkedLease } from './ha-cf-lease.js'
 import { startOf, type SourceText } from './lexer.js'
 import { nearestName } from './nearest.js'
 import type { AutoFailback, HaCf, MediumSpec, Position } from './types.js'
@@ -23,9 +24,11 @@ export function checkWhole(source: SourceText, draft: Draft, context: { readonly
   const udpport = draft.numbers.get('udpport')?.value ?? defaults.udpport
   const media = draft.media.map((medium): MediumSpec => (medium.kind === 'mcast' ? { ...medium, port: medium.port ?? udpport } : { ...medium, port: udpport }))
   if (!['bcast', 'ucast', 'mcast', 'udp'].some(name => draft.broken.has(name))) checkMedia(start, media, findings)
+  const times = checkedTimes(start, draft, findings)
   return {
     nodes: draft.nodes.map(node => node.value),
-    ...checkedTimes(start, draft, findings),
+    ...times,
+    lease: checkedLease(draft, times.deadtimeMs, findings),
     udpport,
     media,
     autoFailback: chosenFailback(start, draft, findings),

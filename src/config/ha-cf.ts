@@ -18,6 +18,7 @@ import { bounds } from './defaults.js'
 import { Findings } from './diagnostics.js'
 import { directiveNames, directives, isActedOn, type ActedOnName } from './directives.js'
 import { emptyDraft, type Draft, type NumberName, type Setting, type TimeName } from './ha-cf-draft.js'
+import { onLease } from './ha-cf-lease.js'
 import { onBcast, onMcast, onUcast } from './ha-cf-media.js'
 import { checkWhole } from './ha-cf-rules.js'
 import { linesOf, piecesOf, shown, startOf, withoutComment, wordsOf, type SourceText, type Word } from './lexer.js'
@@ -196,7 +197,8 @@ const handlers: Readonly<Record<ActedOnName, Handler>> = {
   stop_timeout: time('stop_timeout'),
   status_timeout: time('status_timeout'),
   stop_retries: number('stop_retries', 0, bounds.stopRetriesMax),
-  stop_retry_delay: time('stop_retry_delay')
+  stop_retry_delay: time('stop_retry_delay'),
+  lease: onLease
 }
 
 /** As Linux's host names: what `uname -n` can answer and a datagram can carry without quoting. */

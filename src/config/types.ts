@@ -39,6 +39,17 @@ export type MediumSpec =
       readonly position: Position
     }
 
+/** `lease`: the area on shared storage that the nodes renew their right in. */
+export interface LeaseConfig {
+  /** A block device or a file, as written. */
+  readonly path: string
+  /** How long a renewal counts. */
+  readonly leaseMs: Millis
+  /** From one renewal, and one look at the other node, to the next. */
+  readonly intervalMs: Millis
+  readonly position: Position
+}
+
 export type AutoFailback = 'on' | 'off' | 'legacy'
 
 /** ha.cf after parsing, with every default filled in. */
@@ -67,6 +78,8 @@ export interface HaCf {
   readonly statusTimeoutMs: Millis
   readonly stopRetries: number
   readonly stopRetryDelayMs: Millis
+  /** null: no lease area is used. */
+  readonly lease: LeaseConfig | null
   /** Every recorded directive with its last value as written; scripts see them as HA_<name> (Linux-HA does the same). */
   readonly recorded: Readonly<Record<string, string>>
 }
