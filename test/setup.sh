@@ -40,6 +40,7 @@ kmod modprobe
 python3-stomp /usr/lib/python3/dist-packages/stomp/__init__.py
 curl curl
 openssl openssl
+etcd-server etcd
 keepalived keepalived
 fence-agents fence_dummy
 cluster-glue /usr/sbin/stonith'

@@ -9,6 +9,8 @@
  * Source: Linux-HA 3.0.6, its directive table and ha.cf(5).
  */
 
+import { arbiterSyntax } from './ha-cf-arbiter.js'
+
 /** How the rest of the line is cut: into values (blanks, tabs or commas, each applied in turn), or kept as words. */
 export type ArgumentStyle = 'one-value' | 'values' | 'words'
 
@@ -26,6 +28,8 @@ interface NotActedOn {
   readonly severity: 'error' | 'warning' | 'info'
   readonly why: string
   readonly fix: string
+  /** A word in the line that asks for something the daemon does in its own way. */
+  readonly replaced?: { readonly pattern: RegExp; readonly what: string; readonly why: string; readonly fix: string }
   /** Values that ask for what happens anyway, in lower case: then there is nothing to say. */
   readonly harmless?: readonly string[]
 }
@@ -46,6 +50,11 @@ const actedOn = {
   udp: medium('bcast INTERFACE...', 'values'),
   ucast: medium('ucast INTERFACE ADDRESS', 'words'),
   mcast: medium('mcast INTERFACE GROUP PORT TTL LOOP', 'words'),
+  ping: medium('ping ADDRESS...', 'values'),
+  ping6: medium('ping ADDRESS...', 'values'),
+  ping_group: medium('ping_group NAME ADDRESS...', 'values'),
+  deadping: option('deadping TIME'),
+  arbiter: medium(arbiterSyntax, 'words'),
   auto_failback: option('auto_failback on|off|legacy'),
   nice_failback: option('auto_failback on|off|legacy'),
   logfile: option('logfile PATH'),
@@ -93,7 +102,6 @@ const otherManager = notYet(
   'delete the line, or run Pacemaker instead of this daemon',
   [...falseWords, 'none']
 )
-const pingNodes = notYet('warning', 'ping nodes are not watched: losing the client network alone moves nothing')
 const ipv6Medium = notYet('warning', 'heartbeats travel over IPv4 only, this link does not exist', 'give a bcast, ucast or mcast line instead')
 
 const notActedOn = {
@@ -101,17 +109,21 @@ const notActedOn = {
   stonith: notYet('warning', noFencing, 'attach the shared disk to one node at a time by other means until fencing is here'),
   stonith_host: notYet('warning', noFencing, 'attach the shared disk to one node at a time by other means until fencing is here'),
   watchdog: notYet('warning', 'no watchdog device is opened: a hung node is not reset, and may go on writing to shared disks'),
-  // Connectivity.
-  ping: pingNodes,
-  ping6: pingNodes,
-  ping_group: pingNodes,
-  deadping: notYet('info', 'ping nodes are not watched'),
+  // Media.
   serial: notYet('warning', 'serial lines carry no heartbeats, this link does not exist', 'give a second network link instead'),
   baud: notYet('info', 'serial lines carry no heartbeats'),
   ucast6: ipv6Medium,
   mcast6: ipv6Medium,
   // Clients and membership.
-  respawn: notYet('warning', 'the program is not started', 'start it from systemd or an init script'),
+  respawn: {
+    ...notYet('warning', 'the program is not started', 'start it from systemd or an init script'),
+    replaced: {
+      pattern: /^(?:\/.*\/)?ipfail$/,
+      what: '`ipfail` is not started, and not needed',
+      why: 'where `ping` or `ping_group` lines are given, groups move to the better connected node anyway',
+      fix: 'delete the line'
+    }
+  },
   failfast: notYet('warning', 'the program is not started, and its death reboots nothing', 'start it from systemd or an init script'),
   apiauth: notYet('info', 'client programs of the old API cannot connect; the commands ask the control socket'),
   autojoin: notYet('error', 'only the nodes listed here may be in the cluster', 'write `autojoin none`, and list both nodes', ['none']),

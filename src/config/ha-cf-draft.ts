@@ -4,7 +4,8 @@
 
 import type { Millis } from '../base/units.js'
 import type { LeaseDraft } from './ha-cf-lease.js'
-import type { AutoFailback, MediumSpec, Position } from './types.js'
+import type { ArbiterDraft } from './ha-cf-arbiter.js'
+import type { AutoFailback, MediumSpec, PingTarget, Position } from './types.js'
 
 /** A value and where it was given; null while the file has not said it. */
 export interface Setting<T> {
@@ -25,6 +26,8 @@ export interface Draft {
   niceFailback: Position | null
   realtime: Setting<boolean> | null
   lease: Setting<LeaseDraft> | null
+  arbiter: ArbiterDraft | null
+  readonly pings: PingTarget[]
   readonly recorded: Map<string, string>
   /** Directives with a faulty or mistyped line: rules that depend on them would only repeat the fault in other words. */
   readonly broken: Set<string>
@@ -32,7 +35,7 @@ export interface Draft {
   readonly seen: Map<string, Position>
 }
 
-export type TimeName = 'keepalive' | 'warntime' | 'deadtime' | 'initdead' | 'start_timeout' | 'stop_timeout' | 'status_timeout' | 'stop_retry_delay'
+export type TimeName = 'keepalive' | 'warntime' | 'deadtime' | 'deadping' | 'initdead' | 'start_timeout' | 'stop_timeout' | 'status_timeout' | 'stop_retry_delay'
 export type NumberName = 'udpport' | 'debug' | 'rtprio' | 'hopfudge' | 'stop_retries'
 
 export function emptyDraft(): Draft {
@@ -46,6 +49,8 @@ export function emptyDraft(): Draft {
     niceFailback: null,
     realtime: null,
     lease: null,
+    arbiter: null,
+    pings: [],
     recorded: new Map(),
     broken: new Set(),
     seen: new Map()

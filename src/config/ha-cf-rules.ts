@@ -10,6 +10,8 @@
 import { millis, type Millis } from '../base/units.js'
 import { bounds, defaults } from './defaults.js'
 import type { Findings } from './diagnostics.js'
+import { arbiterOf } from './ha-cf-arbiter.js'
+import { connectivityOf } from './ha-cf-connectivity.js'
 import type { Draft, TimeName } from './ha-cf-draft.js'
 import { checkedLease } from './ha-cf-lease.js'
 import { startOf, type SourceText } from './lexer.js'
@@ -25,8 +27,9 @@ export function checkWhole(source: SourceText, draft: Draft, context: { readonly
   const media = draft.media.map((medium): MediumSpec => (medium.kind === 'mcast' ? { ...medium, port: medium.port ?? udpport } : { ...medium, port: udpport }))
   if (!['bcast', 'ucast', 'mcast', 'udp'].some(name => draft.broken.has(name))) checkMedia(start, media, findings)
   const times = checkedTimes(start, draft, findings)
+  const nodes = draft.nodes.map(node => node.value)
   return {
-    nodes: draft.nodes.map(node => node.value),
+    nodes,
     ...times,
     lease: checkedLease(draft, times.deadtimeMs, findings),
     udpport,
@@ -38,6 +41,8 @@ export function checkWhole(source: SourceText, draft: Draft, context: { readonly
     rtprio: draft.numbers.get('rtprio')?.value ?? defaults.rtprio,
     hopfudge: draft.numbers.get('hopfudge')?.value ?? defaults.hopfudge,
     stopRetries: draft.numbers.get('stop_retries')?.value ?? defaults.stopRetries,
+    arbiter: arbiterOf(draft.arbiter, nodes),
+    connectivity: connectivityOf(draft, { nodes, media, deadtimeMs: times.deadtimeMs }, findings),
     recorded: Object.fromEntries(draft.recorded)
   }
 }

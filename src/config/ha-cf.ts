@@ -17,6 +17,8 @@
 import { bounds } from './defaults.js'
 import { Findings } from './diagnostics.js'
 import { directiveNames, directives, isActedOn, type ActedOnName } from './directives.js'
+import { onArbiter } from './ha-cf-arbiter.js'
+import { onPing, onPingGroup } from './ha-cf-connectivity.js'
 import { emptyDraft, type Draft, type NumberName, type Setting, type TimeName } from './ha-cf-draft.js'
 import { onLease } from './ha-cf-lease.js'
 import { onBcast, onMcast, onUcast } from './ha-cf-media.js'
@@ -70,6 +72,11 @@ function readDirective(first: Word, rest: readonly Word[], draft: Draft, finding
   if (directive.status !== 'acted-on') {
     const value = rest[0]?.text.toLowerCase()
     if (value !== undefined && directive.harmless?.includes(value)) return
+    const { replaced } = directive
+    if (replaced !== undefined && rest.some(word => replaced.pattern.test(word.text))) {
+      findings.info(name.position, replaced)
+      return
+    }
     findings[directive.severity](name.position, {
       what: directive.status === 'not-yet' ? `\`${name.text}\` is not acted on yet` : `\`${name.text}\` is obsolete`,
       why: directive.why,
@@ -167,6 +174,11 @@ const handlers: Readonly<Record<ActedOnName, Handler>> = {
   },
   ucast: onUcast,
   mcast: onMcast,
+  ping: onPing,
+  ping6: onPing,
+  ping_group: onPingGroup,
+  deadping: time('deadping'),
+  arbiter: onArbiter,
   auto_failback: onAutoFailback,
   nice_failback: (_values, name, draft, findings) => {
     draft.niceFailback = name.position

@@ -52,6 +52,51 @@ export interface LeaseConfig {
 
 export type AutoFailback = 'on' | 'off' | 'legacy'
 
+/** One member of an etcd cluster. */
+export interface ArbiterEndpoint {
+  /** `https://10.0.0.9:2379`, always with its port. */
+  readonly url: string
+  readonly isTls: boolean
+  /** Without the brackets of IPv6. */
+  readonly host: string
+  readonly port: number
+}
+
+/** The coordination service that decides between nodes that do not hear each other. */
+export interface ArbiterConfig {
+  readonly kind: 'etcd'
+  /** In the order in which they are tried; at least one. */
+  readonly endpoints: readonly ArbiterEndpoint[]
+  /** Whole seconds: how long the service keeps what we hold after we were last heard there. */
+  readonly ttlMs: Millis
+  /** Every key of this cluster begins with it; no slash at the end. */
+  readonly prefix: string
+  /** Both or neither. */
+  readonly user: string | null
+  readonly passwordFile: string | null
+  readonly caFile: string | null
+  /** Both or neither. */
+  readonly certFile: string | null
+  readonly keyFile: string | null
+  readonly position: Position
+}
+
+/** What stands for the network: one address, or a group of which any member is enough. */
+export interface PingTarget {
+  readonly kind: 'node' | 'group'
+  /** Of a node its address. */
+  readonly name: string
+  readonly addresses: readonly string[]
+  readonly position: Position
+}
+
+export interface ConnectivityConfig {
+  /** At least one. */
+  readonly targets: readonly PingTarget[]
+  /** A target that has not answered for this long is not reached. */
+  readonly deadpingMs: Millis
+}
+
 /** ha.cf after parsing, with every default filled in. */
 export interface HaCf {
   /** Configured node names in lower case, in the order of the file. */
@@ -80,6 +125,8 @@ export interface HaCf {
   readonly stopRetryDelayMs: Millis
   /** null: no lease area is used. */
   readonly lease: LeaseConfig | null
+  readonly arbiter: ArbiterConfig | null
+  readonly connectivity: ConnectivityConfig | null
   /** Every recorded directive with its last value as written; scripts see them as HA_<name> (Linux-HA does the same). */
   readonly recorded: Readonly<Record<string, string>>
 }

@@ -197,7 +197,7 @@ t.test('ha.cf: media and timing that work badly -> warnings', async t => {
 })
 
 t.test('ha.cf: every other directive of Linux-HA -> a sentence, never "unknown"', async t => {
-  const linuxHa = `serial baud ping ping6 ping_group mcast6 ucast6 deadping autojoin hbgenmethod uuidfrom msgfmt compression
+  const linuxHa = `serial baud mcast6 ucast6 autojoin hbgenmethod uuidfrom msgfmt compression
     compression_threshold traditional_compression max_rexmit_delay watchdog stonith stonith_host respawn failfast apiauth use_logd
     conn_logd_time syslogmsgfmt log_badpack coredumps coreroot use_apphbd memreserve cluster quorum_server pacemaker crm`.split(/\s+/)
   for (const name of linuxHa) {
