@@ -42,7 +42,17 @@ export const defaults = {
   /** Ours: Linux-HA tries 11 times and then reboots; three tries tell a busy mount from a broken one. */
   stopRetries: 3,
   /** Linux-HA's pause between its tries. */
-  stopRetryDelayMs: millis(1_000)
+  stopRetryDelayMs: millis(1_000),
+  /** Ours: a management controller logs in, switches and verifies within 20 s; two tries and a second device must fit. */
+  fenceTimeoutMs: millis(60_000),
+  /** Ours: a controller that refuses a session often accepts the next one. */
+  fenceRetries: 2,
+  /** Ours: time for the node that holds more to switch the other one off first. */
+  fenceDelayMs: millis(1_000),
+  /** As `stonith` of Linux-HA does: the victim comes back as a standby. */
+  fenceAction: 'reset' as 'reset' | 'off',
+  /** Ours: every day at 3:00, when a failed login disturbs nobody and is seen before it is needed. */
+  fenceTest: '0 3 * * *' as string | null
 } as const
 
 /** Fixed bounds that no directive moves. */
@@ -56,5 +66,9 @@ export const bounds = {
   /** The most groups and resources whose states fit one datagram with room to spare. */
   groupsMax: 64,
   resourcesPerGroupMax: 64,
-  stopRetriesMax: 100
+  stopRetriesMax: 100,
+  fenceTimeoutMinMs: millis(1_000),
+  fenceRetriesMax: 10,
+  fencingLevelsMax: 9,
+  fencingDevicesMax: 16
 } as const

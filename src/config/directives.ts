@@ -70,6 +70,13 @@ const actedOn = {
   status_timeout: option('status_timeout TIME'),
   stop_retries: option('stop_retries NUMBER'),
   stop_retry_delay: option('stop_retry_delay TIME'),
+  stonith: { status: 'acted-on', arguments: 'words', syntax: 'stonith TYPE FILE', isRecorded: false },
+  stonith_host: { status: 'acted-on', arguments: 'words', syntax: 'stonith_host HOST|* TYPE PARAMETERS...', isRecorded: false },
+  fence_timeout: option('fence_timeout TIME'),
+  fence_retries: option('fence_retries NUMBER'),
+  fence_delay: option('fence_delay TIME'),
+  fence_action: option('fence_action reset|off'),
+  fence_test: { status: 'acted-on', arguments: 'words', syntax: 'fence_test MINUTE HOUR DAY MONTH WEEKDAY|off', isRecorded: false },
   lease: { status: 'acted-on', arguments: 'words', syntax: 'lease PATH [TIME]', isRecorded: false }
 } as const satisfies Record<string, ActedOn>
 
@@ -94,8 +101,6 @@ const notYet = (severity: NotActedOn['severity'], why: string, fix: string = rem
 const falseWords = ['false', 'off', 'no', 'n', '0']
 const trueWords = ['true', 'on', 'yes', 'y', '1']
 
-const noFencing =
-  'SHARED DISKS ARE NOT PROTECTED: a silent peer is taken over without making sure that it is dead, so both nodes may write'
 const otherManager = notYet(
   'error',
   'it hands the resources to another cluster manager, and haresources would not be read',
@@ -106,8 +111,6 @@ const ipv6Medium = notYet('warning', 'heartbeats travel over IPv4 only, this lin
 
 const notActedOn = {
   // Safety: loud.
-  stonith: notYet('warning', noFencing, 'attach the shared disk to one node at a time by other means until fencing is here'),
-  stonith_host: notYet('warning', noFencing, 'attach the shared disk to one node at a time by other means until fencing is here'),
   watchdog: notYet('warning', 'no watchdog device is opened: a hung node is not reset, and may go on writing to shared disks'),
   // Media.
   serial: notYet('warning', 'serial lines carry no heartbeats, this link does not exist', 'give a second network link instead'),

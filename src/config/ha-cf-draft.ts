@@ -3,6 +3,7 @@
  */
 
 import type { Millis } from '../base/units.js'
+import { emptyFencingDraft, type FencingDraft } from './ha-cf-fencing.js'
 import type { LeaseDraft } from './ha-cf-lease.js'
 import type { ArbiterDraft } from './ha-cf-arbiter.js'
 import type { AutoFailback, MediumSpec, PingTarget, Position } from './types.js'
@@ -28,6 +29,7 @@ export interface Draft {
   lease: Setting<LeaseDraft> | null
   arbiter: ArbiterDraft | null
   readonly pings: PingTarget[]
+  readonly fencing: FencingDraft
   readonly recorded: Map<string, string>
   /** Directives with a faulty or mistyped line: rules that depend on them would only repeat the fault in other words. */
   readonly broken: Set<string>
@@ -35,8 +37,8 @@ export interface Draft {
   readonly seen: Map<string, Position>
 }
 
-export type TimeName = 'keepalive' | 'warntime' | 'deadtime' | 'deadping' | 'initdead' | 'start_timeout' | 'stop_timeout' | 'status_timeout' | 'stop_retry_delay'
-export type NumberName = 'udpport' | 'debug' | 'rtprio' | 'hopfudge' | 'stop_retries'
+export type TimeName = 'keepalive' | 'warntime' | 'deadtime' | 'deadping' | 'initdead' | 'start_timeout' | 'stop_timeout' | 'status_timeout' | 'stop_retry_delay' | 'fence_timeout' | 'fence_delay'
+export type NumberName = 'udpport' | 'debug' | 'rtprio' | 'hopfudge' | 'stop_retries' | 'fence_retries'
 
 export function emptyDraft(): Draft {
   return {
@@ -51,6 +53,7 @@ export function emptyDraft(): Draft {
     lease: null,
     arbiter: null,
     pings: [],
+    fencing: emptyFencingDraft(),
     recorded: new Map(),
     broken: new Set(),
     seen: new Map()

@@ -13,6 +13,7 @@ import type { Findings } from './diagnostics.js'
 import { arbiterOf } from './ha-cf-arbiter.js'
 import { connectivityOf } from './ha-cf-connectivity.js'
 import type { Draft, TimeName } from './ha-cf-draft.js'
+import { checkedFencing } from './ha-cf-fencing.js'
 import { checkedLease } from './ha-cf-lease.js'
 import { startOf, type SourceText } from './lexer.js'
 import { nearestName } from './nearest.js'
@@ -31,6 +32,7 @@ export function checkWhole(source: SourceText, draft: Draft, context: { readonly
   return {
     nodes,
     ...times,
+    fencing: checkedFencing(draft, findings),
     lease: checkedLease(draft, times.deadtimeMs, findings),
     udpport,
     media,

@@ -20,6 +20,7 @@ import { directiveNames, directives, isActedOn, type ActedOnName } from './direc
 import { onArbiter } from './ha-cf-arbiter.js'
 import { onPing, onPingGroup } from './ha-cf-connectivity.js'
 import { emptyDraft, type Draft, type NumberName, type Setting, type TimeName } from './ha-cf-draft.js'
+import { onFenceAction, onFenceTest, onStonith, onStonithHost } from './ha-cf-fencing.js'
 import { onLease } from './ha-cf-lease.js'
 import { onBcast, onMcast, onUcast } from './ha-cf-media.js'
 import { checkWhole } from './ha-cf-rules.js'
@@ -210,6 +211,13 @@ const handlers: Readonly<Record<ActedOnName, Handler>> = {
   status_timeout: time('status_timeout'),
   stop_retries: number('stop_retries', 0, bounds.stopRetriesMax),
   stop_retry_delay: time('stop_retry_delay'),
+  stonith: onStonith,
+  stonith_host: onStonithHost,
+  fence_timeout: time('fence_timeout'),
+  fence_retries: number('fence_retries', 0, bounds.fenceRetriesMax),
+  fence_delay: time('fence_delay'),
+  fence_action: onFenceAction,
+  fence_test: onFenceTest,
   lease: onLease
 }
 

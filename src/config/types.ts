@@ -50,6 +50,43 @@ export interface LeaseConfig {
   readonly position: Position
 }
 
+/** What a fencing device is told about itself. Passwords are Secrets, so that the configuration can be printed. */
+export type FencingParameters =
+  | { readonly kind: 'named'; readonly values: readonly { readonly name: string; readonly value: string | Secret }[] }
+  /** Values alone in the order of the plug-in's own names, separated by blanks, as old ha.cf files have them. */
+  | { readonly kind: 'positional'; readonly words: Secret }
+  /** `stonith TYPE FILE`: read each time it is used. */
+  | { readonly kind: 'file'; readonly path: string }
+
+export interface FencingDevice {
+  /** Who is asked: a program `fence_…`, cluster-glue's `stonith`, or a person (meatware). */
+  readonly kind: 'fence-agent' | 'cluster-glue' | 'operator'
+  /** `fence_ipmilan` (or its whole path), `external/ipmi`, `meatware`. */
+  readonly type: string
+  readonly parameters: FencingParameters
+  readonly position: Position
+}
+
+/** How the other node switches `victim` off: level after level; on a level every device must succeed. */
+export interface FencingPlan {
+  readonly victim: string
+  readonly levels: readonly (readonly FencingDevice[])[]
+}
+
+export interface FencingConfig {
+  /** At most one for each node; a node without one cannot be fenced. */
+  readonly plans: readonly FencingPlan[]
+  /** For all levels and tries together. */
+  readonly timeoutMs: Millis
+  /** Tries of a device after its first. */
+  readonly retries: number
+  /** How long the node that holds less waits before it shoots, so that both never do. */
+  readonly delayMs: Millis
+  readonly action: 'reset' | 'off'
+  /** When the devices are tested: a calendar expression; null for never. */
+  readonly testSchedule: string | null
+}
+
 export type AutoFailback = 'on' | 'off' | 'legacy'
 
 /** One member of an etcd cluster. */
@@ -123,6 +160,8 @@ export interface HaCf {
   readonly statusTimeoutMs: Millis
   readonly stopRetries: number
   readonly stopRetryDelayMs: Millis
+  /** null: no device is configured. */
+  readonly fencing: FencingConfig | null
   /** null: no lease area is used. */
   readonly lease: LeaseConfig | null
   readonly arbiter: ArbiterConfig | null

@@ -198,7 +198,7 @@ t.test('ha.cf: media and timing that work badly -> warnings', async t => {
 
 t.test('ha.cf: every other directive of Linux-HA -> a sentence, never "unknown"', async t => {
   const linuxHa = `serial baud mcast6 ucast6 autojoin hbgenmethod uuidfrom msgfmt compression
-    compression_threshold traditional_compression max_rexmit_delay watchdog stonith stonith_host respawn failfast apiauth use_logd
+    compression_threshold traditional_compression max_rexmit_delay watchdog respawn failfast apiauth use_logd
     conn_logd_time syslogmsgfmt log_badpack coredumps coreroot use_apphbd memreserve cluster quorum_server pacemaker crm`.split(/\s+/)
   for (const name of linuxHa) {
     const [finding, ...more] = findingsWith(`${name} x y\n`)
@@ -209,7 +209,6 @@ t.test('ha.cf: every other directive of Linux-HA -> a sentence, never "unknown"'
     if (directive.status === 'acted-on') continue
     for (const value of directive.harmless ?? []) t.strictSame(findingsWith(`${name} ${value.toUpperCase()}\n`), [], `${name} ${value}`)
   }
-  t.match(findingsWith('stonith external/ssh /x\n'), [/warning: .*SHARED DISKS ARE NOT PROTECTED/])
   t.match(findingsWith('crm yes\n'), [/error: /])
   t.equal(parse(`${base}ping 10.0.0.254\nrespawn hacluster /usr/lib/heartbeat/ipfail\n`).cf === null, false)
 })
