@@ -48,7 +48,7 @@ async function main(name: string, flags: Flags): Promise<void> {
   const version = packageVersion()
   const layout = layoutFrom(process.env)
   const logOptions = { program: 'queue-manager', user: ownName(), host: hostName(), version, wallMs: () => clock.wallMs(), onTrouble: (text: string) => console.error(text) }
-  /** Of the machine: for a queue manager whose own log is not ours to write. */
+  /** Of the machine: for a queue manager whose own log is not ours to write, or is on a disk that failed. */
   const machineLog = new ErrorLog({ ...logOptions, directory: layout.errors, queueManager: name, bytesMax: errorLogBytesDefault })
   let errorLog = machineLog
   let running: QueueManagerProcess | null = null
@@ -56,9 +56,14 @@ async function main(name: string, flags: Flags): Promise<void> {
 
   /** The end that nobody asked for: one line that stays, a word for strmqm, a status of its own; nobody is answered any more. */
   const fail = (reason: ExitReason, id: MessageId, summary: string): never => {
-    ;(reason === 'lockLost' ? machineLog : errorLog).fatal(entryOf(id, summary, 'process'))
-    if (reason !== 'lockLost') running?.recordFailure(summary)
+    const entry = entryOf(id, summary, 'process')
+    // What needs the disk of the queue manager comes last: that may be what has just failed, and it may hang.
     console.error(`${id}${severityOf(id)}: ${summary}`)
+    if (reason === 'lockLost' || reason === 'logFailed') machineLog.fatal(entry)
+    if (reason !== 'lockLost') {
+      if (errorLog !== machineLog || reason !== 'logFailed') errorLog.fatal(entry)
+      running?.recordFailure(summary)
+    }
     forgetPid(pidFile)
     process.exit(exitStatuses[reason].status)
   }
