@@ -9,7 +9,8 @@
  *
  * Invariants
  *  1. Never started beside a living peer without its acknowledgement; never while the peer shows anything but released.
- *  2. Never started after a peer's silence when the peer last showed it blocked, unless an operator gave his word.
+ *  2. Never started after a peer's silence without the permission of safety/permission.ts; nor when the peer last showed it
+ *     blocked, unless the peer was proved to be off or an operator gave his word.
  *  3. A start begun after a peer's death pauses when the peer turns up holding the group, until it let go.
  *  4. Of two holders exactly one yields: the placement's, or the one that hears the other when hearing is one-way.
  *
@@ -21,6 +22,7 @@ import { beginStart, beginStop, clearFailure, resume } from '../resource/group-m
 import { isHeld, isReleased, type GroupView } from '../wire/ownership.js'
 import { placement, survivorOf, type Placement, type PlacementRules, type Standing } from '../resource/placement.js'
 import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type Turn } from './turn.js'
+import { dampedReach, hasProof, isAlone, lapseOf, peerTiming, permission, poisonIfTaken } from './safety.js'
 import type { GroupState } from './types.js'
 
 /** What is known about the peer's part in one group, worked out once per decision. */
@@ -82,26 +84,33 @@ function situation(turn: Turn, index: number): Situation {
     isPeerAlive,
     isTalking,
     agrees,
-    rules: { home: setup.home, autoFailback: settings.autoFailback !== 'off' },
+    // Nothing goes home to a node whose links flap.
+    rules: { home: setup.home, autoFailback: settings.autoFailback !== 'off' && !isQuarantined(turn) },
     mine: {
       name: settings.self.name,
-      isEligible: state.phase === 'active' && shown !== 'unknown' && shown !== 'failed' && shown !== 'blocked',
+      isEligible: state.phase === 'active' && shown !== 'unknown' && shown !== 'failed' && shown !== 'blocked' && group.carrierTrouble === null,
       isHolding: isHeld(shown),
       epoch: group.epoch,
       avoid: group.avoid,
-      wanted: group.wantedUntil !== null
+      wanted: group.wantedUntil !== null,
+      isFit: lapseOf(state, settings, turn.now) === null,
+      reached: isHeld(shown) ? dampedReach(turn) : (state.safety.connectivity?.reached ?? null)
     },
     other: {
       name: settings.peerName,
       isEligible:
-        isTalking && agrees && phase === 'active' && theirs.state !== 'unknown' && theirs.state !== 'failed' && theirs.state !== 'blocked',
+        isTalking && agrees && phase === 'active' && theirs.state !== 'unknown' && theirs.state !== 'failed' && theirs.state !== 'blocked' && theirs.canServe,
       isHolding: isPeerAlive && theirs !== null && isHeld(theirs.state),
       epoch: theirs?.epoch ?? 0,
       avoid: theirs?.avoid === true,
-      wanted: isTalking && theirs?.wanted === true
+      wanted: isTalking && theirs?.wanted === true,
+      isFit: peer.view?.health.isFit ?? true,
+      reached: peer.view?.health.reached ?? null
     }
   }
 }
+
+const isQuarantined = (turn: Turn): boolean => turn.state.quarantineUntil !== null && turn.now < turn.state.quarantineUntil
 
 /** A failed group with nowhere else to go is tried here again, at growing intervals. */
 function retryFailure(turn: Turn, index: number): void {
@@ -139,6 +148,7 @@ function decideYield(turn: Turn, index: number): void {
     }
     if (survivorOf(now.rules, now.mine, now.other).name !== settings.self.name) {
       const why = now.other.epoch === now.mine.epoch ? 'keeps it, as both started it equally late' : 'started it later and keeps it'
+      turn.effects.push({ kind: 'drop-addresses', groups: [index] }) // one owner at once; the rest is stopped in order
       return stop(turn, index, `${peerName} ${why}`)
     }
   } else if (group.contest !== 'none' && now.theirs !== null && isReleased(now.theirs.state) && shownState(group) === 'running') {
@@ -149,7 +159,8 @@ function decideYield(turn: Turn, index: number): void {
   if (now.theirs?.state === 'blocked' && shownState(group) === 'starting' && !group.isForced) {
     return stop(turn, index, `it is blocked on ${peerName} and may still run there`)
   }
-  if (isDeaf(state.peer, settings.timing, turn.now) && now.theirs !== null && (now.other.isHolding || now.theirs.state === 'claimed')) {
+  if (isDeaf(state.peer, peerTiming(state, settings, turn.now), turn.now) && now.theirs !== null && (now.other.isHolding || now.theirs.state === 'claimed')) {
+    turn.effects.push({ kind: 'drop-addresses', groups: [index] })
     return stop(turn, index, `${peerName} takes it and does not hear us; the node that hears both yields`)
   }
   // A node that still looks around keeps what it adopted; only a full member gives up what runs. A peer that is still
@@ -161,7 +172,7 @@ function decideYield(turn: Turn, index: number): void {
 }
 
 function decideReleased(turn: Turn, index: number): void {
-  const { state, settings } = turn
+  const { state } = turn
   const { group, setup } = groupAt(turn, index)
   // A wish over there outlives its fulfilment: auto_failback does not undo what an operator asked for.
   if (situation(turn, index).other.wanted && group.wantedUntil === null) changeGroup(turn, index, { avoid: true })
@@ -175,17 +186,26 @@ function decideReleased(turn: Turn, index: number): void {
   }
   if (group.claim === null) changeGroup(turn, index, { claim: { sequence: null }, reason: target.reason })
   const claim = groupAt(turn, index).group.claim
-  if (claim === null || !mayStart(turn, now, group, claim)) return
-  if (state.peer.standing.kind === 'dead') {
-    // A Linux-HA node shows no groups: it may have held anything.
-    const held = now.theirs === null ? state.peer.implementation === 'linux-ha' : !isReleased(now.theirs.state)
-    if (held) {
-      note(turn, 'info', `Resources being acquired from ${settings.peerName}.`)
-      note(turn, 'warn', `No STONITH device configured. Taking over ${setup.key} without proof that ${settings.peerName} is off; shared disks are not protected.`)
-    }
-  }
+  if (claim === null) return
+  if (state.peer.standing.kind === 'dead' && !isPermitted(turn, index)) return
+  if (!mayStart(turn, now, group, claim)) return
+  if (state.peer.standing.kind === 'dead') noteTakeover(turn, index, now)
   const epoch = Math.max(group.epoch, now.theirs?.epoch ?? 0) + 1
   applyGroupStep(turn, index, beginStart(setup, group.machine), { claim: null, epoch, avoid: false, contest: 'none', reason: target.reason })
+}
+
+/** The line of the log that an incident is later judged by: what was taken over, and on what proof. */
+function noteTakeover(turn: Turn, index: number, now: Situation): void {
+  const { settings, state } = turn
+  const { setup } = groupAt(turn, index)
+  const allowed = permission(state, settings, { now: turn.now, groupId: setup.id })
+  // A Linux-HA node shows no groups: it may have held anything.
+  const mayHaveHeld = now.theirs === null ? state.peer.implementation === 'linux-ha' : !isReleased(now.theirs.state)
+  if (mayHaveHeld) note(turn, 'info', `Resources being acquired from ${settings.peerName}.`)
+  if (!allowed.isGranted) return
+  if (allowed.by !== 'none') note(turn, allowed.by === 'quorum' ? 'warn' : 'info', `Taking over ${setup.key}: ${allowed.text}.`)
+  else if (mayHaveHeld) note(turn, 'warn', `No STONITH device configured. Taking over ${setup.key} without proof that ${settings.peerName} is off; shared disks are not protected.`)
+  poisonIfTaken(turn, index)
 }
 
 /** Why this node must not even claim the group, or null when it may. */
@@ -193,8 +213,15 @@ function refusalToClaim(turn: Turn, now: Situation, group: GroupState, target: P
   const { state, settings } = turn
   const peerName = settings.peerName
   if (state.phase !== 'active') return state.phase === 'leaving' ? 'this node is being stopped' : 'this node is still looking around'
+  if (group.carrierTrouble !== null && target.node === null) return `it cannot be reached here: ${group.carrierTrouble}`
   if (target.node !== settings.self.name) return target.node === null ? target.reason : `it belongs on ${target.node}: ${target.reason}`
   if (group.isBlockedThere && !group.isForced) return `blocked on ${peerName}: its stop failed there and it may still run`
+  if (isAlone(state, settings) && !hasProof(state)) {
+    const lapse = lapseOf(state, settings, turn.now)
+    if (lapse !== null) return `${settings.self.name} is alone and ${lapse}`
+    const { pausedUntil } = state.safety
+    if (pausedUntil !== null && turn.now < pausedUntil) return `${settings.self.name} gave it up to be safe; ${peerName} is given time to take it`
+  }
   if (!now.isPeerAlive) return null
   if (state.peer.implementation === 'linux-ha') return `${peerName} runs Linux-HA Heartbeat, with which resources are not shared`
   if (!now.isTalking) return `${peerName} is heard but does not hear us yet`
@@ -205,13 +232,25 @@ function refusalToClaim(turn: Turn, now: Situation, group: GroupState, target: P
   return null
 }
 
+/** Silence alone may prove nothing; then the operator reads what is waited for, once. */
+function isPermitted(turn: Turn, index: number): boolean {
+  const { group, setup } = groupAt(turn, index)
+  const allowed = permission(turn.state, turn.settings, { now: turn.now, groupId: setup.id })
+  if (allowed.isGranted) return true
+  if (group.reason !== allowed.text) {
+    note(turn, 'info', `${setup.key} is not taken over yet: ${allowed.text}`)
+    changeGroup(turn, index, { reason: allowed.text })
+  }
+  return false
+}
+
 function mayStart(turn: Turn, now: Situation, group: GroupState, claim: { readonly sequence: number | null }): boolean {
   const { state, settings } = turn
   switch (state.peer.standing.kind) {
     case 'unheard':
       return false
     case 'dead':
-      return true // refusalToClaim has already excluded a blocked group
+      return true // refusalToClaim has excluded a blocked group, and permission was given
     case 'left':
       return now.theirs === null || isReleased(now.theirs.state) || group.isForced
     case 'alive': {

@@ -8,6 +8,8 @@ import { after } from '../base/units.js'
 import { beginStop, clearFailure } from '../resource/group-machine.js'
 import { isHeld, type GroupStateName } from '../wire/ownership.js'
 import { wish } from './decide-group.js'
+import { onHold } from './pauses.js'
+import { confirmOff } from './safety.js'
 import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type Turn } from './turn.js'
 import type { OperatorRequest, PendingMove, Scope } from './types.js'
 
@@ -21,6 +23,12 @@ export function onAsked(turn: Turn, id: number, request: OperatorRequest): void 
       return onCleanup(turn, id, request.scope)
     case 'stop':
       return onStop(turn, id)
+    case 'hold':
+      return onHold(turn, id, request)
+    case 'confirm-off': {
+      const refusal = confirmOff(turn)
+      return refusal === null ? answer(turn, id, true, `${turn.settings.peerName} counts as off until it is heard`) : refuse(turn, id, refusal)
+    }
     default:
       return unreachable(request)
   }

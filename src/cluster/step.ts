@@ -19,12 +19,15 @@ import { after, elapsed, millis, type Instant, type Millis } from '../base/units
 import { deathAt, forgive, hear, isTwoWay, judge, unheardPeer } from '../membership/peer.js'
 import { forgiveLink, hearOn, judgeLink, linkDeathAt, silentLink } from '../membership/links.js'
 import { beginProbe, beginStop, deadlineOf, onOutcome, onTime, stateOf } from '../resource/group-machine.js'
+import { unprovenSafety } from '../safety/types.js'
 import { isHeld, type GroupView, type NodeView } from '../wire/ownership.js'
 import type { Heard } from '../wire/status.js'
 import { decideGroup, isHeldByPeer } from './decide-group.js'
 import { noteDifferences } from './differences.js'
 import { onLinuxHa } from './linux-ha.js'
 import { onAsked, settleMoves } from './operator.js'
+import { healthOf, lapseOf, onArbiter, onCarrier, onConnectivity, onFencedEvent, onFencingTested, onLease, peerTiming, safetyDeadline, settleFence, settleRights, settleWanted } from './safety.js'
+import { noteReturn, settleHold, settleQuarantine } from './pauses.js'
 import { countRefused, reportRefused, refusalReportAt } from './refusals.js'
 import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type Turn } from './turn.js'
 import type { ClusterEffect, ClusterEvent, ClusterSettings, ClusterState, GroupState } from './types.js'
@@ -54,11 +57,13 @@ export function initialState(settings: ClusterSettings, now: Instant): ClusterSt
     isForced: false,
     contest: 'none',
     isBlockedThere: false,
+    carrierTrouble: null,
     reason: 'looking whether it runs here'
   })
   return {
     phase: 'probing',
     startedAt: now,
+    at: now,
     sequence: 0,
     peer: unheardPeer(settings.peerName, settings.rememberedPeerGeneration, settings.rememberedPeerSequence),
     links: settings.links.map(link => silentLink(link.name, link.description)),
@@ -76,14 +81,18 @@ export function initialState(settings: ClusterSettings, now: Instant): ClusterSt
     comparedGroups: null,
     isPortClosed: false,
     isCatchingUp: false,
-    stalls: { count: 0, longestMs: 0 },
+    stalls: { count: 0, longestMs: 0, totalMs: 0, last: null },
+    safety: unprovenSafety,
+    hold: null,
+    returns: [],
+    quarantineUntil: null,
     refusals: new Map(),
     accepted: 0
   }
 }
 
 export function step(state: ClusterState, event: ClusterEvent, settings: ClusterSettings): ClusterStep {
-  const turn: Turn = { state, effects: [], now: event.now, settings, isQuiet: false }
+  const turn: Turn = { state: { ...state, at: event.now }, effects: [], now: event.now, settings, isQuiet: false }
   record(turn, event)
   if (!turn.isQuiet) settle(turn)
   if (isWorthKeeping(state, turn.state, turn.now)) remember(turn)
@@ -104,7 +113,7 @@ function record(turn: Turn, event: ClusterEvent): void {
       turn.state = { ...turn.state, isCatchingUp: false }
       return
     case 'woke':
-      return onWoke(turn, event.stallMs)
+      return onWoke(turn, event.stallMs, event.cause)
     case 'operated': {
       const { group, setup } = groupAt(turn, event.group)
       const context = { now: turn.now, mayGoOn: !isHeldByPeer(turn, event.group) }
@@ -121,6 +130,18 @@ function record(turn: Turn, event: ClusterEvent): void {
       return onPortUnreachable(turn, event.link)
     case 'asked':
       return onAsked(turn, event.id, event.request)
+    case 'fenced':
+      return onFencedEvent(turn, event.attempt, event.outcome)
+    case 'fencing-tested':
+      return onFencingTested(turn, event.proof)
+    case 'lease':
+      return onLease(turn, event.report)
+    case 'arbiter':
+      return onArbiter(turn, event.word)
+    case 'connectivity':
+      return onConnectivity(turn, event)
+    case 'carrier':
+      return onCarrier(turn, event.group, event.trouble)
     default:
       return unreachable(event)
   }
@@ -128,6 +149,10 @@ function record(turn: Turn, event: ClusterEvent): void {
 
 function onHeard(turn: Turn, linkIndex: number, heard: Heard): void {
   const { settings, now } = turn
+  if (linkIndex === settings.safety.lease?.link && !turn.state.safety.lease.hasMoved) {
+    turn.isQuiet = true // a sector that has not moved since we look may be a relic of a life long over
+    return
+  }
   if (heard.source === settings.self.name) {
     // Our own broadcast comes back to us; anything else under our name is another machine.
     if (heard.generation !== settings.self.generation || (heard.sequence ?? 0) > turn.state.sequence) countRefused(turn, 'own-name-from-elsewhere', heard.source)
@@ -168,7 +193,10 @@ function onHeard(turn: Turn, linkIndex: number, heard: Heard): void {
 /** What a new word of the peer calls for at once: an answer, and things worth keeping or telling. */
 function onPeerStatus(turn: Turn, before: ClusterState['peer']): void {
   const { peer } = turn.state
-  if (before.standing.kind === 'dead' && peer.standing.kind === 'alive') suspectContest(turn)
+  if (before.standing.kind === 'dead' && peer.standing.kind === 'alive') {
+    suspectContest(turn)
+    if (before.generation === peer.generation) noteReturn(turn)
+  }
   if (peer.standing.kind === 'left' && before.standing.kind !== 'left') note(turn, 'info', `Received shutdown notice from '${peer.name}'.`)
   for (const index of turn.settings.groups.keys()) noteBlockedThere(turn, index)
   // An acknowledgement is awaited there when its vector changed; do not let it wait for our next keepalive.
@@ -201,32 +229,43 @@ function suspectContest(turn: Turn): void {
 /** Evidence, not proof: the daemon is gone, its resources may not be. Only its silence counts. */
 function onPortUnreachable(turn: Turn, link: number): void {
   if (turn.state.isPortClosed) return
-  turn.state = { ...turn.state, isPortClosed: true }
+  // A pause that was announced does not hide that nobody is there to end it.
+  turn.state = { ...turn.state, isPortClosed: true, peer: { ...turn.state.peer, holdUntil: null } }
   note(turn, 'info', `The host of ${turn.settings.peerName} answers on ${turn.settings.links[link]?.name ?? ''} that no heartbeat runs there`)
 }
 
-function onWoke(turn: Turn, stallMs: Millis): void {
+function onWoke(turn: Turn, stallMs: Millis, cause: string | null): void {
   const { state, settings, now } = turn
   const { timing } = settings
-  const patience = state.peer.standing.kind === 'alive' ? timing.deadtimeMs : timing.initdeadMs
-  const stalls = { count: state.stalls.count + 1, longestMs: Math.max(state.stalls.longestMs, stallMs) }
+  const announcedMs = state.hold === null ? 0 : Math.max(0, elapsed(state.sentAt ?? state.startedAt, state.hold.until))
+  const patience = Math.max(state.peer.standing.kind === 'alive' ? timing.deadtimeMs : timing.initdeadMs, announcedMs)
+  const { stalls: before } = state
+  const stalls = { count: before.count + 1, longestMs: Math.max(before.longestMs, stallMs), totalMs: before.totalMs + stallMs, last: { at: now, ms: stallMs, cause } }
   const links = state.links.map(link => forgiveLink(link, stallMs, now))
   turn.state = { ...state, stalls, links, peer: forgive(state.peer, stallMs, now), isCatchingUp: true }
   const held = state.groups.flatMap((group, index) => (isHeld(stateOf(group.machine.run)) ? [index] : []))
   // What the peer waited for is our next datagram, and the last one was sent before the stall began.
   const silence = elapsed(state.sentAt ?? state.startedAt, now)
-  if (silence < patience || held.length === 0) {
+  const told = `${Math.round(stallMs)} ms${cause === null ? '' : ` (${cause})`}`
+  if (silence < patience || held.length === 0 || isStillOurs(turn)) {
     if (stallMs < timing.warntimeMs) return // ordinary under load; `heartbeat status` counts it
-    note(turn, 'warn', `This node stood still for ${Math.round(stallMs)} ms; that time is not held against ${settings.peerName}`)
+    note(turn, 'warn', `This node stood still for ${told}; that time is not held against ${settings.peerName}`)
     return
   }
   turn.effects.push({ kind: 'drop-addresses', groups: held })
-  const reason = `this node stood still for ${Math.round(stallMs)} ms, longer than ${settings.peerName} waits (${patience} ms)`
+  const reason = `this node stood still for ${told}, longer than ${settings.peerName} waits (${patience} ms)`
   note(turn, 'crit', `${reason}: releasing everything before looking around`)
   for (const index of held) {
     const { group, setup } = groupAt(turn, index)
     applyGroupStep(turn, index, beginStop(setup, group.machine, 'stopped', reason), { reason })
   }
+}
+
+/** Where taking over needs a lapsed lease, an unlapsed one says more than any clock of the peer. */
+function isStillOurs(turn: Turn): boolean {
+  const { settings, state, now } = turn
+  const { lease, arbiter } = settings.safety
+  return (lease !== null || arbiter !== null) && lapseOf(state, settings, now) === null
 }
 
 /** Draws every conclusion from the state as it is now. */
@@ -237,7 +276,12 @@ function settle(turn: Turn): void {
     if (deadlineOf(machine) !== null) applyGroupStep(turn, index, onTime(setup, machine, turn.now))
   }
   settlePhase(turn)
+  settleHold(turn)
+  settleQuarantine(turn)
+  settleRights(turn)
   for (const index of turn.settings.groups.keys()) decideGroup(turn, index)
+  settleFence(turn)
+  settleWanted(turn)
   noteDifferences(turn)
   settleMoves(turn)
   noteSettled(turn)
@@ -249,8 +293,8 @@ function settle(turn: Turn): void {
 function judgeLiving(turn: Turn): void {
   const { settings, now } = turn
   if (!isJudgementDue(turn.state, settings, now)) return
-  const judged = judge(turn.state.peer, settings.timing, { startedAt: turn.state.startedAt, now })
-  const links = turn.state.links.map(link => judgeLink(link, settings.peerName, settings.timing.deadtimeMs, now))
+  const judged = judge(turn.state.peer, peerTiming(turn.state, settings, now), { startedAt: turn.state.startedAt, now })
+  const links = turn.state.links.map((link, index) => judgeLink(link, settings.peerName, patienceOf(settings, index), now))
   turn.state = { ...turn.state, peer: judged.peer, links: links.map(one => one.link) }
   turn.effects.push(...[...links.flatMap(one => one.notes), ...judged.notes].map(one => ({ kind: 'note', ...one }) as const))
 }
@@ -320,13 +364,14 @@ function sendIfDue(turn: Turn): void {
   const view = currentView(turn)
   if (saysTheSame(view, state.sentView) && !state.isReplyDue && now < nextSendAt(state, settings)) return
   const sequence = state.sequence + 1
+  const hold = state.hold !== null && state.hold.sequence === null ? { ...state.hold, sequence } : state.hold
   const groups = state.groups.map(group => (group.claim !== null && group.claim.sequence === null ? { ...group, claim: { sequence } } : group))
   const farewells = state.phase === 'left' ? state.farewells + 1 : 0
-  turn.state = { ...state, groups, sequence, sentAt: now, sentView: view, isReplyDue: false, farewells }
+  turn.state = { ...state, hold, groups, sequence, sentAt: now, sentView: view, isReplyDue: false, farewells }
   // Linux-HA takes any status after `dead` for the return of a partitioned node, and restarts itself: it comes last, once.
   const isLast = farewells === farewellsMax
   const status = isLast ? 'dead' : state.phase === 'probing' || state.phase === 'joining' ? 'up' : 'active'
-  turn.effects.push({ kind: 'send-status', sequence, status, view })
+  turn.effects.push({ kind: 'send-status', sequence, status, view, isNews: !saysTheSame(view, state.sentView) })
 }
 
 function nextSendAt(state: ClusterState, settings: ClusterSettings): Instant {
@@ -339,10 +384,10 @@ function currentView(turn: Turn): NodeView {
   const { peer } = state
   const groups = settings.groups.map((setup, index): GroupView => {
     const { group } = groupAt(turn, index)
-    return { id: setup.id, digest: setup.digest, state: shownState(group), epoch: group.epoch, avoid: group.avoid, wanted: group.wantedUntil !== null }
+    return { id: setup.id, digest: setup.digest, state: shownState(group), epoch: group.epoch, avoid: group.avoid, wanted: group.wantedUntil !== null, canServe: group.carrierTrouble === null }
   })
   const acknowledged = peer.generation === null || peer.heardAt === null ? null : { generation: peer.generation, sequence: peer.window.newest }
-  return { phase: state.phase, acknowledged, hearsPeer: peer.standing.kind === 'alive', groups }
+  return { phase: state.phase, acknowledged, hearsPeer: peer.standing.kind === 'alive', groups, health: healthOf(state, settings, turn.now), agreement: settings.agreement }
 }
 
 /** Two views that differ in nothing but the running acknowledgement. */
@@ -352,7 +397,10 @@ function saysTheSame(one: NodeView | null, other: NodeView | null): boolean {
     one.phase === other.phase &&
     one.hearsPeer === other.hearsPeer &&
     one.acknowledged?.generation === other.acknowledged?.generation &&
-    one.groups.length === other.groups.length
+    one.groups.length === other.groups.length &&
+    one.health.isFit === other.health.isFit &&
+    one.health.reached === other.health.reached &&
+    (one.health.holdMs === 0) === (other.health.holdMs === 0)
   return isSame && one.groups.every((group, at) => isSameGroup(group, other.groups[at]))
 }
 
@@ -362,7 +410,8 @@ const isSameGroup = (one: GroupView, other: GroupView | undefined): boolean =>
   one.state === other.state &&
   one.epoch === other.epoch &&
   one.avoid === other.avoid &&
-  one.wanted === other.wanted
+  one.wanted === other.wanted &&
+  one.canServe === other.canServe
 
 /** A group that is still looked at keeps the epoch that an earlier life left, or a second crash would forget it. */
 const isKept = (group: GroupState): boolean => isHeld(stateOf(group.machine.run)) || (group.machine.run.kind === 'probing' && group.epoch > 0)
@@ -389,10 +438,9 @@ function remember(turn: Turn): void {
 
 /** The peer or a link will be declared dead at this moment, unless waiting datagrams say otherwise: read them first. */
 export function isJudgementDue(state: ClusterState, settings: ClusterSettings, now: Instant): boolean {
-  const { timing } = settings
-  const death = deathAt(state.peer, timing, state.startedAt)
+  const death = deathAt(state.peer, peerTiming(state, settings, now), state.startedAt)
   if (death !== null && death <= now) return true
-  return state.links.some(link => (linkDeathAt(link, timing.deadtimeMs) ?? Number.POSITIVE_INFINITY) <= now)
+  return state.links.some((link, index) => (linkDeathAt(link, patienceOf(settings, index)) ?? Number.POSITIVE_INFINITY) <= now)
 }
 
 /** When `step` must be called with a tick if nothing happens before. Never null: a living daemon always sends again. */
@@ -402,10 +450,11 @@ export function nextDeadline(state: ClusterState, settings: ClusterSettings): In
   const consider = (one: Instant | null): void => {
     if (one !== null && one < first) first = one
   }
-  consider(deathAt(state.peer, timing, state.startedAt))
+  consider(deathAt(state.peer, peerTiming(state, settings, state.at), state.startedAt))
+  consider(safetyDeadline(state, settings))
   consider(refusalReportAt(state))
   if (state.phase === 'joining') consider(after(state.startedAt, timing.initdeadMs))
-  for (const link of state.links) consider(linkDeathAt(link, timing.deadtimeMs))
+  for (const [index, link] of state.links.entries()) consider(linkDeathAt(link, patienceOf(settings, index)))
   for (const group of state.groups) {
     consider(deadlineOf(group.machine))
     consider(group.wantedUntil)
@@ -413,6 +462,8 @@ export function nextDeadline(state: ClusterState, settings: ClusterSettings): In
   for (const move of state.moves) consider(move.deadline)
   return first
 }
+
+const patienceOf = (settings: ClusterSettings, link: number): Millis => settings.links[link]?.patienceMs ?? settings.timing.deadtimeMs
 
 /** One line: phase, peer, groups; printed by logs, transcripts and failing simulations. */
 export function describe(state: ClusterState, settings: ClusterSettings): string {

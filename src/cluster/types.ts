@@ -8,7 +8,11 @@ import type { Instant, Millis } from '../base/units.js'
 import type { LinkState } from '../membership/links.js'
 import type { PeerState, Timing } from '../membership/peer.js'
 import type { GroupMachine, GroupOperation, GroupSetup, OperationOutcome } from '../resource/group-machine.js'
-import type { NodePhase, NodeView } from '../wire/ownership.js'
+import type { ArbiterWord } from '../port/arbiter.js'
+import type { FencingOutcome, FencingProof } from '../port/fencing.js'
+import type { LeaseReport } from '../port/lease.js'
+import type { SafetySettings, SafetyState } from '../safety/types.js'
+import type { Agreement, NodePhase, NodeView } from '../wire/ownership.js'
 import type { Heard } from '../wire/status.js'
 import type { Field } from '../wire/message.js'
 
@@ -24,7 +28,11 @@ export interface ClusterSettings {
   readonly timing: Timing
   readonly autoFailback: 'on' | 'off' | 'legacy'
   readonly groups: readonly GroupSettings[]
-  readonly links: readonly { readonly name: string; readonly description: string }[]
+  readonly links: readonly LinkSettings[]
+  /** What is configured against two owners at once. */
+  readonly safety: SafetySettings
+  /** Digests of what both nodes should have alike; null in tests that do not care. */
+  readonly agreement: Agreement | null
   /** The peer's largest generation known from earlier lives, so that its recorded datagrams stay refused. */
   readonly rememberedPeerGeneration: number | null
   /** The newest sequence of that generation that was written down; at most a minute older than the last one heard. */
@@ -33,6 +41,13 @@ export interface ClusterSettings {
   readonly heldEpochs: ReadonlyMap<string, number>
   /** How long an operator's move may take before it is answered with "not yet". */
   readonly moveTimeoutMs: Millis
+}
+
+export interface LinkSettings {
+  readonly name: string
+  readonly description: string
+  /** Silence after which the link counts as dead, where it is not the deadtime: the disk beats more slowly. */
+  readonly patienceMs?: Millis
 }
 
 export interface Claim {
@@ -59,6 +74,8 @@ export interface GroupState {
    * yet, or is still stopping, does not clear this.
    */
   readonly isBlockedThere: boolean
+  /** Why clients could not reach the group on this node: its service interface has no carrier; null while it has. */
+  readonly carrierTrouble: string | null
   /** Why the group is in this state: one sentence. */
   readonly reason: string
 }
@@ -76,6 +93,8 @@ export interface PendingMove {
 export interface ClusterState {
   readonly phase: NodePhase
   readonly startedAt: Instant
+  /** When the last event was taken. */
+  readonly at: Instant
   /** Sequence of the last message sent in this life. */
   readonly sequence: number
   readonly peer: PeerState
@@ -102,9 +121,37 @@ export interface ClusterState {
   readonly isPortClosed: boolean
   /** We stood still and have not read all waiting datagrams yet: what the last one said may long be untrue. */
   readonly isCatchingUp: boolean
-  readonly stalls: { readonly count: number; readonly longestMs: number }
+  readonly stalls: Stalls
+  readonly safety: SafetyState
+  /** A pause of ours that an operator announced. */
+  readonly hold: Hold | null
+  /** When the peer came back from the dead in the same life, newest last; links that flap show here. */
+  readonly returns: readonly Instant[]
+  /** Until then a flapping peer is given more patience, and nothing moves to it by itself. */
+  readonly quarantineUntil: Instant | null
   readonly refusals: ReadonlyMap<string, Refused>
   readonly accepted: number
+}
+
+/** Time in which this node did not run. */
+export interface Stalls {
+  readonly count: number
+  readonly longestMs: number
+  readonly totalMs: number
+  /** The last one: how long, and what it was, where that can be known. */
+  readonly last: { readonly at: Instant; readonly ms: number; readonly cause: string | null } | null
+}
+
+export interface Hold {
+  readonly since: Instant
+  readonly until: Instant
+  readonly reason: string
+  /** Sequence of the first datagram that carries it; null until it was sent. */
+  readonly sequence: number | null
+  /** The request that waits until the peer has heard of it; null once answered. */
+  readonly request: number | null
+  /** It stands on the disk as well, so that our lease lasts as long; true without a lease. */
+  readonly isWritten: boolean
 }
 
 export interface Refused {
@@ -125,6 +172,10 @@ export type OperatorRequest =
   | { readonly kind: 'takeover'; readonly scope: Scope; readonly wait: boolean; readonly force: boolean }
   | { readonly kind: 'cleanup'; readonly scope: Scope }
   | { readonly kind: 'stop' }
+  /** This node may be silent for so long; 0 ends an earlier announcement. */
+  | { readonly kind: 'hold'; readonly durationMs: Millis; readonly reason: string }
+  /** An operator's word that the peer is off and stays off until it is heard again. */
+  | { readonly kind: 'confirm-off' }
 
 export type ClusterEvent =
   /** The first event of a life: begins to look at every resource and to send. */
@@ -136,16 +187,23 @@ export type ClusterEvent =
   /** A deadline has come; all waiting datagrams have been posted before it. */
   | { readonly kind: 'tick'; readonly now: Instant }
   /** We did not run for `stallMs`; posted before anything that waited meanwhile. */
-  | { readonly kind: 'woke'; readonly now: Instant; readonly stallMs: Millis }
+  | { readonly kind: 'woke'; readonly now: Instant; readonly stallMs: Millis; readonly cause: string | null }
   | { readonly kind: 'operated'; readonly now: Instant; readonly group: number; readonly attempt: number; readonly outcome: OperationOutcome }
   | { readonly kind: 'medium'; readonly now: Instant; readonly link: number; readonly trouble: string | null }
   /** The peer's host says that no heartbeat runs there. */
   | { readonly kind: 'port-unreachable'; readonly now: Instant; readonly link: number }
   | { readonly kind: 'asked'; readonly now: Instant; readonly id: number; readonly request: OperatorRequest }
+  | { readonly kind: 'fenced'; readonly now: Instant; readonly attempt: number; readonly outcome: FencingOutcome }
+  | { readonly kind: 'fencing-tested'; readonly now: Instant; readonly proof: FencingProof }
+  | { readonly kind: 'lease'; readonly now: Instant; readonly report: LeaseReport }
+  | { readonly kind: 'arbiter'; readonly now: Instant; readonly word: ArbiterWord }
+  | { readonly kind: 'connectivity'; readonly now: Instant; readonly reached: number; readonly of: number; readonly silent: readonly string[] }
+  /** The service interface of a group lost its carrier (a sentence part says which), or has it again (null). */
+  | { readonly kind: 'carrier'; readonly now: Instant; readonly group: number; readonly trouble: string | null }
 
 export type ClusterEffect =
-  /** Send our status on every link. The edge adds the time of day and signs. */
-  | { readonly kind: 'send-status'; readonly sequence: number; readonly status: 'up' | 'active' | 'dead'; readonly view: NodeView }
+  /** Send our status on every link; `isNews` when it says anything but that we live. The edge adds the time of day and signs. */
+  | { readonly kind: 'send-status'; readonly sequence: number; readonly status: 'up' | 'active' | 'dead'; readonly view: NodeView; readonly isNews: boolean }
   /** Send another message on every link; `sequence` null is one outside the sequence. For Linux-HA peers. */
   | { readonly kind: 'send-fields'; readonly sequence: number | null; readonly fields: readonly Field[]; readonly destinationUuid: string | null }
   /** Send datagrams again that a Linux-HA peer missed. */
@@ -161,5 +219,11 @@ export type ClusterEffect =
   | { readonly kind: 'answer'; readonly id: number; readonly ok: boolean; readonly code: 'HA_STANDBY_REFUSED' | 'HA_UNKNOWN_GROUP' | 'HA_STOP_INCOMPLETE' | null; readonly text: string }
   /** Keep for the next life: the peer's generation, and the epochs of held groups. Nothing waits for it. */
   | { readonly kind: 'remember'; readonly peerGeneration: number | null; readonly peerSequence: number; readonly held: readonly { readonly id: string; readonly epoch: number }[] }
+  /** Make sure that the peer is off; the outcome comes back as `fenced`. */
+  | { readonly kind: 'fence'; readonly attempt: number; readonly victim: string; readonly timeoutMs: Millis }
+  /** Tell this life of the peer through the disk that its groups are taken. */
+  | { readonly kind: 'poison'; readonly generation: number }
+  /** Groups (ids) whose keys the arbiter should keep for us from now on. */
+  | { readonly kind: 'arbiter-want'; readonly groups: readonly string[] }
   /** Everything is released (or blocked): end the daemon. */
   | { readonly kind: 'exit'; readonly isClean: boolean }

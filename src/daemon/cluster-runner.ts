@@ -11,7 +11,7 @@
  */
 
 import { invariant } from '../base/invariant.js'
-import { elapsed, instant, millis, type Instant } from '../base/units.js'
+import { elapsed, instant, millis, type Instant, type Millis } from '../base/units.js'
 import { describe, initialState, isJudgementDue, nextDeadline, step } from '../cluster/step.js'
 import type { ClusterEffect, ClusterEvent, ClusterSettings, ClusterState } from '../cluster/types.js'
 import type { Clock, Scheduled } from '../port/clock.js'
@@ -24,6 +24,8 @@ export interface ClusterRunnerOptions {
   readonly settings: ClusterSettings
   /** Begins an effect; its outcome comes back through `post`. Must not throw. */
   perform(effect: ClusterEffect): void
+  /** What the host knows of why this process did not run for so long; null when nothing. Called before anything else is done. */
+  causeOfStall(stallMs: Millis): string | null
   /** Lets waiting datagrams be read before a tick: one turn of the event loop. */
   yieldOnce(callback: () => void): void
 }
@@ -93,7 +95,7 @@ export class ClusterRunner {
     const lateMs = elapsed(this.#armedFor, now)
     if (lateMs <= this.#latenessMs) return
     this.#armedFor = now // this stall is accounted for
-    this.#mailbox.push({ kind: 'woke', now, stallMs: millis(lateMs) })
+    this.#mailbox.push({ kind: 'woke', now, stallMs: millis(lateMs), cause: this.#options.causeOfStall(millis(lateMs)) })
   }
 
   #arm(): void {
@@ -117,7 +119,7 @@ export class ClusterRunner {
     if (lateMs <= this.#latenessMs && !isJudgementDue(this.#state, this.#options.settings, now)) return this.post({ kind: 'tick', now })
     this.#isTickPending = true
     // After a stall the addresses go before the mail is read (design section 4, rule 2); everything else comes after it.
-    if (lateMs > this.#latenessMs) this.post({ kind: 'woke', now, stallMs: millis(lateMs) })
+    if (lateMs > this.#latenessMs) this.post({ kind: 'woke', now, stallMs: millis(lateMs), cause: this.#options.causeOfStall(millis(lateMs)) })
     this.#options.yieldOnce(() => {
       this.#isTickPending = false
       this.post({ kind: 'tick', now: clock.monotonic() })

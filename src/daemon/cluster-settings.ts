@@ -14,6 +14,8 @@ export interface SettingsSource {
   readonly rememberedPeerSequence: number
   readonly heldEpochs: ReadonlyMap<string, number>
   readonly links: ClusterSettings['links']
+  readonly safety: ClusterSettings['safety']
+  readonly agreement: ClusterSettings['agreement']
   /** The path of the script behind a resource, or null when none is found. */
   pathOf(resource: ResourceSpec): string | null
   isOwnScript(resource: ResourceSpec): boolean
@@ -30,6 +32,8 @@ export function clusterSettings(source: SettingsSource): ClusterSettings {
     autoFailback: cf.autoFailback,
     groups: groups.map(group => groupSettings(source, group)),
     links: source.links,
+    safety: source.safety,
+    agreement: source.agreement,
     rememberedPeerGeneration: source.rememberedPeerGeneration,
     rememberedPeerSequence: source.rememberedPeerSequence,
     heldEpochs: source.heldEpochs,

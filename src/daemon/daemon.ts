@@ -33,6 +33,9 @@ import type { RootLogger } from './logger.js'
 import { Memory, recall, type Remembered } from './memory.js'
 import type { Paths } from './paths.js'
 import { statusReport } from './report.js'
+import { noSafety } from '../safety/types.js'
+import { Safeguards } from './safeguards.js'
+import { StallCauses } from './stall-cause.js'
 import { supervise } from './supervise.js'
 import { warmUp } from './warm-up.js'
 
@@ -119,11 +122,13 @@ class Core implements Daemon {
   readonly #effects: Effects
   readonly #agents: ReturnType<typeof createAgentRunner>
   readonly #memory: Memory
+  readonly #safeguards: Safeguards
   #nextRequest = firstRequestId
   #settle: (isClean: boolean) => void = () => undefined
   #keys: AuthKeys
   /** The datagram verified last, under the keys of now. */
   #twin: { readonly payload: Uint8Array; readonly heard: Heard } | null = null
+  readonly #stallCauses = new StallCauses()
   #isEnding = false
   #received = 0
 
@@ -148,10 +153,23 @@ class Core implements Daemon {
       rememberedPeerSequence: ownValue(parts.recalled.peerSequences, peerName) ?? 0,
       heldEpochs: new Map(parts.recalled.held.map(one => [one.id, one.epoch])),
       links: this.#media.map(medium => ({ name: medium.name, description: medium.description })),
+      safety: noSafety,
+      agreement: null,
       pathOf: resource => locateScript(resource.type, searchPath)?.path ?? null,
       isOwnScript: resource => this.#agents.isOwnScript(resource)
     })
     this.#memory = new Memory(paths.stateDir, sentence => logger.warn({}, sentence))
+    this.#safeguards = new Safeguards(
+      { fencing: null, lease: null, arbiter: null, connectivity: null },
+      {
+        clock,
+        nodeName,
+        leaseMs: this.#settings.safety.lease?.leaseMs ?? millis(0),
+        diskLink: this.#settings.safety.lease?.link ?? -1,
+        post: event => this.#runner.post(event),
+        read: payload => this.#read(payload)
+      }
+    )
     this.#effects = new Effects({
       clock,
       configuration,
@@ -162,6 +180,7 @@ class Core implements Daemon {
       agents: this.#agents,
       removal: { projectResourceDir: projectResourceDir(), environment },
       memory: this.#memory,
+      safeguards: this.#safeguards,
       logger,
       commandOf: (group, index) => this.#settings.groups[group]?.resources[index]?.command ?? '',
       post: event => this.#runner.post(event),
@@ -171,6 +190,7 @@ class Core implements Daemon {
       clock,
       settings: this.#settings,
       perform: (effect: ClusterEffect) => this.#effects.perform(effect),
+      causeOfStall: stallMs => this.#stallCauses.causeOf(stallMs),
       yieldOnce: callback => this.#afterMail(callback, mailTurnsMax)
     })
   }
@@ -209,6 +229,7 @@ class Core implements Daemon {
     }
     begun = true
     this.#runner.begin()
+    this.#safeguards.open()
     for (const event of early) this.#runner.post(event)
     warmUp({ clock, settings: this.#settings, sender: this.#parts.sender, keys: this.#keys, isWanted: () => !this.#isEnding })
   }
@@ -262,6 +283,7 @@ class Core implements Daemon {
 
   async closeMedia(): Promise<void> {
     this.#runner.stop()
+    await this.#safeguards.close()
     await Promise.all(this.#media.map(medium => medium.close()))
     this.#agents.close()
   }
@@ -296,6 +318,12 @@ class Core implements Daemon {
     post({ kind: 'heard', now, link, heard })
   }
 
+  /** What stands in the other node's sector was signed by it like a datagram, and is believed like one. */
+  #read(payload: Uint8Array): Heard | null {
+    const decoded = decodeDatagram(payload, this.#keys)
+    return decoded.ok ? readHeard(decoded.message) : null
+  }
+
   #end(isClean: boolean): void {
     if (this.#isEnding) return
     this.#isEnding = true
@@ -311,7 +339,7 @@ class Core implements Daemon {
     const deadline = new Promise<void>(resolve => {
       clock.schedule(closeDeadline, resolve)
     })
-    await Promise.race([this.#memory.idle(), deadline])
+    await Promise.race([Promise.all([this.#memory.idle(), this.#safeguards.close()]), deadline])
     await Promise.race([Promise.all(this.#media.map(medium => medium.close())), deadline])
     this.#agents.close()
     removePidFile(paths.pidFile)

@@ -18,6 +18,7 @@ import type { Message } from '../wire/message.js'
 import { statusMessage, withSender, type Sender, type Surroundings } from '../wire/status.js'
 import { dropAddresses, type RemovalContext } from './addresses.js'
 import type { RootLogger } from './logger.js'
+import type { Safeguards } from './safeguards.js'
 import type { Memory } from './memory.js'
 import { SentHistory } from './sent-history.js'
 import { supervise } from './supervise.js'
@@ -37,6 +38,7 @@ export interface EffectsContext {
   readonly agents: ScriptRunner
   readonly removal: RemovalContext
   readonly memory: Memory
+  readonly safeguards: Safeguards
   readonly logger: RootLogger
   /** The log line's command for a resource, e.g. `/etc/ha.d/resource.d/IPaddr 10.0.0.5`. */
   commandOf(group: number, index: number): string
@@ -72,12 +74,13 @@ export class Effects {
     switch (effect.kind) {
       case 'send-status': {
         const status = { sequence: effect.sequence, status: effect.status, deadtimeMs: configuration.cf.deadtimeMs, view: effect.view }
-        return this.#send(statusMessage(sender, status, this.#surroundings()), effect.sequence)
+        return this.#sendStatus(statusMessage(sender, status, this.#surroundings()), effect)
       }
       case 'send-fields': {
         const destinationUuid = effect.destinationUuid === null ? {} : { destinationUuid: Buffer.from(effect.destinationUuid, 'hex') }
         const context = { sequence: effect.sequence, surroundings: this.#surroundings(), ...destinationUuid }
-        return this.#send(withSender(sender, effect.fields, context), effect.sequence)
+        this.#send(withSender(sender, effect.fields, context), effect.sequence)
+        return
       }
       case 'resend':
         return this.#resend(effect)
@@ -101,6 +104,12 @@ export class Effects {
           peerSequences: effect.peerGeneration === null ? {} : { [this.#context.peerName]: effect.peerSequence },
           held: effect.held
         })
+      case 'fence':
+        return this.#context.safeguards.fence(effect)
+      case 'poison':
+        return this.#context.safeguards.poison(effect.generation)
+      case 'arbiter-want':
+        return this.#context.safeguards.want(effect.groups)
       case 'exit':
         return this.#context.onExit(effect.isClean)
       default:
@@ -108,10 +117,18 @@ export class Effects {
     }
   }
 
-  #send(message: Message, sequence: number | null): void {
+  /** The status goes over every link, and onto the disk. */
+  #sendStatus(message: Message, effect: ClusterEffect & { kind: 'send-status' }): void {
+    const payload = this.#send(message, effect.sequence)
+    const { sender, safeguards } = this.#context
+    safeguards.show(payload, { generation: sender.generation, sequence: effect.sequence, holdMs: effect.view.health.holdMs, isNews: effect.isNews })
+  }
+
+  #send(message: Message, sequence: number | null): Uint8Array {
     const payload = encodeNetstring(message, this.#context.keys().active, { innerAuth: false })
     if (sequence !== null) this.#history.add(sequence, payload)
     for (const medium of this.#context.media) medium.send(payload)
+    return payload
   }
 
   #resend(effect: ClusterEffect & { kind: 'resend' }): void {

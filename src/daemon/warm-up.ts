@@ -12,7 +12,7 @@ import type { ClusterEvent, ClusterSettings, ClusterState } from '../cluster/typ
 import type { AuthKeys } from '../config/types.js'
 import type { Clock } from '../port/clock.js'
 import { decodeDatagram, encodeNetstring } from '../wire/datagram.js'
-import type { NodeView } from '../wire/ownership.js'
+import { wellHealth, type NodeView } from '../wire/ownership.js'
 import { readHeard, statusMessage, type Sender } from '../wire/status.js'
 
 const roundsMax = 3_000
@@ -62,7 +62,9 @@ class Scratch {
       phase: 'probing',
       acknowledged: { generation: settings.self.generation, sequence: Math.max(1, this.#state.sequence) },
       hearsPeer: true,
-      groups: settings.groups.map(group => ({ id: group.id, digest: group.digest, state: 'unknown', epoch: 0, avoid: false, wanted: false }))
+      groups: settings.groups.map(group => ({ id: group.id, digest: group.digest, state: 'unknown', epoch: 0, avoid: false, wanted: false, canServe: true })),
+      health: wellHealth,
+      agreement: settings.agreement
     }
     const status = { sequence: this.#peerSequence, status: 'up', deadtimeMs: settings.timing.deadtimeMs, view } as const
     const payload = encodeNetstring(statusMessage({ ...sender, name: settings.peerName }, status, surroundings), keys.active, { innerAuth: false })

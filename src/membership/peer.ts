@@ -9,6 +9,7 @@
  *  2. A larger generation is a new life: everything known of the old one (its vector, its sequences) is forgotten.
  *  3. Before `initdead` has passed since our own start, a peer that was never heard is not declared dead.
  *  4. Silence is measured in time during which we ran: `forgive` moves the last hearing forward by our own stall.
+ *  5. A peer that announced a pause is waited for until its end, and not a moment longer; any word of it ends or renews it.
  *
  * Not here: signatures (wire/), what follows from a death (cluster/).
  * Source: Linux-HA ha.cf(5) keepalive, warntime, deadtime, initdead; reference sections 2.1, 2.2, 4. We differ: the peer
@@ -16,7 +17,7 @@
  * longer one while it starts.
  */
 
-import { after, elapsed, instant, type Instant, type Millis } from '../base/units.js'
+import { after, elapsed, instant, millis, type Instant, type Millis } from '../base/units.js'
 import type { NodeView } from '../wire/ownership.js'
 import type { NoteLevel } from '../base/note.js'
 import { accept, windowUpTo, type SequenceWindow } from './sequence-window.js'
@@ -50,6 +51,9 @@ export interface PeerState {
   readonly announcedDeadtimeMs: number | null
   /** The peer's last vector, kept after its death: what it held, and what was blocked. */
   readonly view: NodeView | null
+  /** The end of a pause that it announced; null without one. */
+  readonly holdUntil: Instant | null
+  readonly holdReason: string
   /** When its acknowledgement of our datagrams last advanced; how a peer that does not hear us is noticed. */
   readonly acknowledgedAt: Instant | null
 }
@@ -83,6 +87,8 @@ export function unheardPeer(name: string, rememberedGeneration: number | null, r
     implementation: 'unknown',
     announcedDeadtimeMs: null,
     view: null,
+    holdUntil: null,
+    holdReason: '',
     acknowledgedAt: null
   }
 }
@@ -148,6 +154,8 @@ function onStatus(
     implementation: view === null ? 'linux-ha' : 'own',
     announcedDeadtimeMs: status.deadtimeMs,
     view,
+    holdUntil: view === null || view.health.holdMs === 0 ? null : after(now, millis(view.health.holdMs)),
+    holdReason: view?.health.holdReason ?? '',
     acknowledgedAt: hasAdvanced || isBack ? now : peer.acknowledgedAt
   }
 }
@@ -167,7 +175,7 @@ export function deathAt(peer: PeerState, timing: Timing, startedAt: Instant): In
     return peer.heardAt === null ? initdeadAt : instant(Math.max(initdeadAt, after(peer.heardAt, timing.deadtimeMs)))
   }
   if (peer.standing.kind !== 'alive' || peer.heardAt === null) return null
-  return after(peer.heardAt, deadtimeOf(peer, timing))
+  return instant(Math.max(after(peer.heardAt, deadtimeOf(peer, timing)), peer.holdUntil ?? 0))
 }
 
 /** Declares the peer dead once its time has run out. */
@@ -195,6 +203,7 @@ export function forgive(peer: PeerState, stallMs: Millis, now: Instant): PeerSta
  * and cannot be asked to step back. The one that hears both sides must yield.
  */
 export function isDeaf(peer: PeerState, timing: Timing, now: Instant): boolean {
+  if (peer.holdUntil !== null && now < peer.holdUntil) return false
   return peer.standing.kind === 'alive' && peer.acknowledgedAt !== null && elapsed(peer.acknowledgedAt, now) >= timing.deadtimeMs
 }
 

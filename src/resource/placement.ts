@@ -7,9 +7,11 @@
  * Rules, in this order
  *  1. Both hold it (after a healed partition, or a stall): the larger epoch keeps it, that is, whoever started it last:
  *     clients and storage followed that start. Equal epochs: the home node, then the name that sorts first.
- *  2. One holds it and may keep it: it stays, unless the other asks for it (takeover), the holder was put on standby, or
+ *  2. One holds it and may keep it: it stays, unless the other asks for it (takeover), the holder has lost a right that the
+ *     other has (lease, arbiter, ping nodes), the holder was put on standby, the other reaches more ping nodes, or
  *     auto_failback wants it home. It never leaves for a node that cannot take it, nor while an asked-for start goes on.
- *  3. Nobody holds it: a node that asks for it, then one not on standby, then the home node.
+ *  3. Nobody holds it: a node that asks for it, then one with all rights, then one not on standby, then the better connected
+ *     one, then the home node.
  * A group that follows these rules comes to rest: where it began to start, rule 2 lets it stay.
  *
  * The answer is a wish. Whether it may be acted upon (claim, acknowledgement, death) is decided in cluster/.
@@ -24,6 +26,10 @@ export interface Standing {
   readonly epoch: number
   readonly avoid: boolean
   readonly wanted: boolean
+  /** It holds every right that it would need alone; one that does not gives the group to one that does. */
+  readonly isFit: boolean
+  /** Ping nodes that it reaches; null where none are configured. */
+  readonly reached: number | null
 }
 
 export interface PlacementRules {
@@ -42,11 +48,14 @@ export function placement(rules: PlacementRules, one: Standing, other: Standing)
   if (one.isHolding && other.isHolding) return { node: survivorOf(rules, one, other).name, reason: 'both nodes hold it; the last to start it keeps it' }
   if (one.isHolding) return placeHeld(rules, one, other)
   if (other.isHolding) return placeHeld(rules, other, one)
-  const candidates = [one, other].filter(node => node.isEligible).sort((a, b) => rank(rules, b) - rank(rules, a) || compare(a.name, b.name))
+  const candidates = [one, other].filter(node => node.isEligible).sort((a, b) => rank(rules, b, a) - rank(rules, a, b) || compare(a.name, b.name))
   const best = candidates[0]
   if (best === undefined) return { node: null, reason: 'no node can run it now' }
   if (best.wanted) return { node: best.name, reason: 'an operator asked for it there' }
   if (best.name === rules.home) return { node: best.name, reason: 'it is the home node' }
+  const passed = candidates.find(node => node.name === rules.home)
+  if (passed !== undefined && best.isFit && !passed.isFit) return { node: best.name, reason: `${passed.name} has lost a right to hold it` }
+  if (passed !== undefined && passed.avoid === best.avoid && isBetterConnected(best, passed)) return { node: best.name, reason: `it reaches more ping nodes than ${passed.name}` }
   const isHomeOnStandby = candidates.some(node => node.name === rules.home && node.avoid)
   return { node: best.name, reason: isHomeOnStandby ? 'an operator put its home node on standby' : 'the home node cannot run it now' }
 }
@@ -69,14 +78,20 @@ function placeHeld(rules: PlacementRules, holder: Standing, other: Standing): Pl
   // A wish ends when its start has: until then neither home nor a second operator calls the group away half started.
   if (holder.wanted) return { node: holder.name, reason: 'an operator asked for it there' }
   if (other.wanted) return { node: other.name, reason: 'an operator asked for it there' }
+  if (other.isFit && !holder.isFit) return { node: other.name, reason: `${holder.name} has lost a right to hold it` }
+  if (!other.isFit && holder.isFit) return { node: holder.name, reason: 'it runs there' }
   if (holder.avoid) return { node: other.name, reason: `an operator put ${holder.name} on standby` }
-  if (rules.autoFailback && other.name === rules.home && !other.avoid) {
+  if (!other.avoid && isBetterConnected(other, holder)) return { node: other.name, reason: `it reaches more ping nodes than ${holder.name}` }
+  if (rules.autoFailback && other.name === rules.home && !other.avoid && !isBetterConnected(holder, other)) {
     return { node: other.name, reason: 'auto_failback: its home node is back' }
   }
   return { node: holder.name, reason: 'it runs there' }
 }
 
-const rank = (rules: PlacementRules, node: Standing): number =>
-  (node.wanted ? 4 : 0) + (node.avoid ? 0 : 2) + (node.name === rules.home ? 1 : 0)
+const rank = (rules: PlacementRules, node: Standing, other: Standing): number =>
+  (node.wanted ? 16 : 0) + (node.isFit ? 8 : 0) + (node.avoid ? 0 : 4) + (isBetterConnected(node, other) ? 2 : 0) + (node.name === rules.home ? 1 : 0)
+
+/** Linux-HA's ipfail: more ping nodes answer here. Nodes that watch none, or not the same way, are not compared. */
+const isBetterConnected = (one: Standing, other: Standing): boolean => one.reached !== null && other.reached !== null && one.reached > other.reached
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

@@ -30,6 +30,8 @@ export interface GroupView {
   readonly avoid: boolean
   /** An operator asked for it on this node. */
   readonly wanted: boolean
+  /** Its service interface carries: clients could reach it on this node. */
+  readonly canServe: boolean
 }
 
 /** The phases of a daemon's life, as it tells them. `left` is its last word: everything is released or blocked. */
@@ -42,6 +44,29 @@ export interface Acknowledgement {
   readonly sequence: number
 }
 
+/** How well a node is, and what it announces. */
+export interface Health {
+  /** It holds every right that it would need alone: lease, arbiter, ping nodes. */
+  readonly isFit: boolean
+  /** Ping nodes and groups that it reaches; null when none are configured. */
+  readonly reached: number | null
+  /** Milliseconds in which it did not run since its start, so that the other node knows whom a silence is due to. */
+  readonly stalledMs: number
+  /** It announced to be silent for so long from now, and why; 0 for none. */
+  readonly holdMs: number
+  readonly holdReason: string
+}
+
+export const wellHealth: Health = { isFit: true, reached: null, stalledMs: 0, holdMs: 0, holdReason: '' }
+
+/** Short digests of what both nodes should have alike; each at most 16 letters, digits, dots and dashes. */
+export interface Agreement {
+  readonly version: string
+  readonly haresources: string
+  readonly authkeys: string
+  readonly scripts: string
+}
+
 /** Everything a node says about itself in one datagram, beside Linux-HA's own fields. */
 export interface NodeView {
   readonly phase: NodePhase
@@ -49,6 +74,9 @@ export interface NodeView {
   /** Whether the sender counts the receiver as alive. */
   readonly hearsPeer: boolean
   readonly groups: readonly GroupView[]
+  readonly health: Health
+  /** null from a node that does not say. */
+  readonly agreement: Agreement | null
 }
 
 /** Surely nothing of the group runs on a node that shows this state. */

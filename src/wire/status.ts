@@ -8,7 +8,12 @@
  *   hbx_ack    GENERATION.SEQUENCE.H  the newest of the receiver's datagrams heard (hex), H = 1 while it counts as alive;
  *              "-" when nothing was heard
  *   hbx_own    ID.DIGEST.STATE.EPOCH.FLAGS joined by ","; STATE is a number of `groupStates`, EPOCH hex,
- *              FLAGS 1 = avoid, 2 = wanted
+ *              FLAGS 1 = avoid, 2 = wanted, 4 = its service interface does not carry
+ *   hbx_health FLAGS.REACHED.STALLED.HOLD, all hex; FLAGS 1 = unfit, 2 = REACHED counts ping nodes; STALLED and HOLD in ms
+ *   hbx_hold   why it announced to be silent; only while HOLD is not 0
+ *   hbx_agree  VERSION,HARESOURCES,AUTHKEYS,SCRIPTS
+ *
+ * The last three may be missing, as from an older daemon of ours; then nothing is known against its health.
  *
  * Invariant: whatever the bytes say, reading ends with a value or null and never throws; numbers are safe integers.
  * Not here: signatures and framing (datagram.ts).
@@ -16,9 +21,12 @@
 
 import { bytesOf, stringField, binaryField, textOf } from './fields.js'
 import type { Field, Message } from './message.js'
-import { groupStates, nodePhases, type Acknowledgement, type GroupView, type NodePhase, type NodeView } from './ownership.js'
+import { groupStates, nodePhases, wellHealth, type Acknowledgement, type Agreement, type GroupView, type Health, type NodePhase, type NodeView } from './ownership.js'
 
 export const groupsMax = 1000
+/** Longer announcements of a pause than this are cut: a mistyped unit must not switch the cluster off. */
+export const holdMsMax = 3_600_000
+export const holdReasonMax = 80
 
 /** One authenticated message, as far as this daemon cares. */
 export interface Heard {
@@ -69,8 +77,9 @@ function readView(message: Message): NodeView | null {
   const phase = textOf(message, 'hbx_phase')
   const acknowledged = readAcknowledgement(textOf(message, 'hbx_ack'))
   const groups = readGroups(textOf(message, 'hbx_own'))
-  if (!isPhase(phase) || acknowledged === null || groups === null) return null
-  return { phase, acknowledged: acknowledged.value, hearsPeer: acknowledged.hearsPeer, groups }
+  const health = readHealth(textOf(message, 'hbx_health'), textOf(message, 'hbx_hold'))
+  if (!isPhase(phase) || acknowledged === null || groups === null || health === null) return null
+  return { phase, acknowledged: acknowledged.value, hearsPeer: acknowledged.hearsPeer, groups, health, agreement: readAgreement(textOf(message, 'hbx_agree')) }
 }
 
 const isPhase = (text: string | undefined): text is NodePhase => (nodePhases as readonly (string | undefined)[]).includes(text)
@@ -82,6 +91,27 @@ function readAcknowledgement(text: string | undefined): { readonly value: Acknow
   const sequence = hex(parts?.[1])
   if (parts?.length !== 3 || generation === null || sequence === null) return null
   return { value: { generation, sequence }, hearsPeer: parts[2] === '1' }
+}
+
+function readHealth(text: string | undefined, holdReason: string | undefined): Health | null {
+  if (text === undefined) return wellHealth
+  const parts = text.split('.')
+  const [flags, reached, stalledMs, holdMs] = parts.map(hex)
+  if (parts.length !== 4 || flags === null || flags === undefined || reached === null || reached === undefined) return null
+  if (stalledMs === null || stalledMs === undefined || holdMs === null || holdMs === undefined) return null
+  return {
+    isFit: (flags & 1) === 0,
+    reached: (flags & 2) === 0 ? null : reached,
+    stalledMs,
+    holdMs: Math.min(holdMs, holdMsMax),
+    holdReason: (holdReason ?? '').slice(0, holdReasonMax).replace(/[^\x20-\x7e]/g, '?')
+  }
+}
+
+function readAgreement(text: string | undefined): Agreement | null {
+  const [version, haresources, authkeys, scripts, ...rest] = (text ?? '').split(',')
+  if (version === undefined || haresources === undefined || authkeys === undefined || scripts === undefined || rest.length > 0) return null
+  return [version, haresources, authkeys, scripts].every(one => /^[0-9A-Za-z.-]{0,16}$/.test(one)) ? { version, haresources, authkeys, scripts } : null
 }
 
 function readGroups(text: string | undefined): readonly GroupView[] | null {
@@ -97,7 +127,7 @@ function readGroups(text: string | undefined): readonly GroupView[] | null {
     const flags = hex(flagsText)
     if (id === undefined || digest === undefined || state === undefined || epoch === null || flags === null || rest.length > 0) return null
     if (!/^[0-9a-f]{8}$/.test(id) || !/^[0-9a-f]{8}$/.test(digest)) return null
-    groups.push({ id, digest, state, epoch, avoid: (flags & 1) !== 0, wanted: (flags & 2) !== 0 })
+    groups.push({ id, digest, state, epoch, avoid: (flags & 1) !== 0, wanted: (flags & 2) !== 0, canServe: (flags & 4) === 0 })
   }
   return groups
 }
@@ -138,14 +168,25 @@ export function statusMessage(sender: Sender, status: StatusText, surroundings: 
     stringField('hbx', '1'),
     stringField('hbx_phase', view.phase),
     stringField('hbx_ack', acknowledged),
-    stringField('hbx_own', view.groups.map(writeGroup).join(','))
+    stringField('hbx_own', view.groups.map(writeGroup).join(',')),
+    ...(view.health === wellHealth ? [] : healthFields(view.health)),
+    ...(view.agreement === null ? [] : [stringField('hbx_agree', agreementText(view.agreement))])
   ]
   return withSender(sender, own, { sequence: status.sequence, surroundings })
 }
 
 const writeGroup = (group: GroupView): string =>
   `${group.id}.${group.digest}.${groupStates.indexOf(group.state).toString(16)}.${group.epoch.toString(16)}.` +
-  `${(group.avoid ? 1 : 0) + (group.wanted ? 2 : 0)}`
+  `${(group.avoid ? 1 : 0) + (group.wanted ? 2 : 0) + (group.canServe ? 0 : 4)}`
+
+function healthFields(health: Health): readonly Field[] {
+  const flags = (health.isFit ? 0 : 1) + (health.reached === null ? 0 : 2)
+  const numbers = [flags, health.reached ?? 0, Math.round(health.stalledMs), Math.round(health.holdMs)]
+  const text = stringField('hbx_health', numbers.map(one => one.toString(16)).join('.'))
+  return health.holdMs === 0 ? [text] : [text, stringField('hbx_hold', health.holdReason.slice(0, holdReasonMax))]
+}
+
+const agreementText = (one: Agreement): string => [one.version, one.haresources, one.authkeys, one.scripts].join(',')
 
 /** Adds the fields that end every message, in Linux-HA's order. NS_ messages carry neither seq nor ld. */
 export function withSender(

@@ -20,7 +20,8 @@ import { describe, initialState, nextDeadline, step } from '../../src/cluster/st
 import type { ClusterEffect, ClusterEvent, ClusterSettings, ClusterState, GroupSettings, OperatorRequest, Scope } from '../../src/cluster/types.js'
 import type { OperationResult } from '../../src/resource/group-machine.js'
 import { stringField, textOf } from '../../src/wire/fields.js'
-import { groupStates, nodePhases, type GroupView, type NodeView } from '../../src/wire/ownership.js'
+import { noSafety } from '../../src/safety/types.js'
+import { groupStates, nodePhases, wellHealth, type GroupView, type NodeView } from '../../src/wire/ownership.js'
 import { readHeard, statusMessage, withSender, type Heard } from '../../src/wire/status.js'
 
 const results: readonly OperationResult[] = ['ok', 'running', 'stopped', 'unknown', 'failed', 'timed-out', 'cancelled', 'not-installed']
@@ -150,7 +151,7 @@ class StoryPlayer {
       case 'tick':
         return { kind: words.first, now }
       case 'woke':
-        return { kind: 'woke', now, stallMs: millis(words.number('stall')) }
+        return { kind: 'woke', now, stallMs: millis(words.number('stall')), cause: words.text('cause')?.replaceAll('_', ' ') ?? null }
       case 'heard':
         return { kind: 'heard', now, link, heard: this.#heard(words) }
       case 'linux-ha':
@@ -191,7 +192,7 @@ class StoryPlayer {
     if (listed !== undefined) theirs.groups = listed === '-' ? [] : listed.split(',').map(text => viewOf(text, settings))
     const ack = (words.text('ack') ?? `${settings.self.generation}.${state.sequence}`).split('.')
     const acknowledged = ack[0] === '-' || state.sequence === 0 ? null : { generation: Number(ack[0]), sequence: Number(ack[1]) }
-    const view: NodeView = { phase: theirs.phase, acknowledged, hearsPeer: words.text('hears') !== 'no' && acknowledged !== null, groups: theirs.groups }
+    const view: NodeView = { phase: theirs.phase, acknowledged, hearsPeer: words.text('hears') !== 'no' && acknowledged !== null, groups: theirs.groups, health: wellHealth, agreement: null }
     const status = words.text('status') === 'dead' ? 'dead' : theirs.phase === 'probing' || theirs.phase === 'joining' ? 'up' : 'active'
     const message = statusMessage(this.#sender(words), { sequence: theirs.sequence, status, deadtimeMs: settings.timing.deadtimeMs, view }, surroundings)
     return known(readHeard(message))
@@ -245,6 +246,12 @@ class StoryPlayer {
         return `answer ${effect.id} ${effect.ok ? 'ok' : (effect.code ?? 'failed')}: ${effect.text}`
       case 'remember':
         return `remember peer=${effect.peerGeneration ?? '-'}.${effect.peerSequence} held=${effect.held.map(one => `${keyOf(one.id, settings)}@${one.epoch}`).join(',') || '-'}`
+      case 'fence':
+        return `fence ${effect.victim} attempt=${effect.attempt} limit=${effect.timeoutMs}`
+      case 'poison':
+        return `poison generation ${effect.generation}`
+      case 'arbiter-want':
+        return `arbiter-want ${effect.groups.map(id => keyOf(id, settings)).join(' ') || '-'}`
       case 'exit':
         return `exit ${effect.isClean ? 'clean' : 'with something blocked'}`
     }
@@ -275,6 +282,8 @@ function settingsOf(words: Words): ClusterSettings {
     links: [0, 1].map(link => ({ name: `eth${link}`, description: `ucast eth${link}` })),
     rememberedPeerGeneration: words.text('remembered') === undefined ? null : words.number('remembered'),
     rememberedPeerSequence: 0,
+    safety: noSafety,
+    agreement: null,
     heldEpochs: new Map(held.map(([key = '', epoch]) => [groups.find(one => one.key === key)?.id ?? key, Number(epoch)])),
     moveTimeoutMs: millis(5_000)
   }
@@ -299,12 +308,12 @@ function viewOf(text: string, settings: ClusterSettings): GroupView {
   const state = groupStates.find(one => one === stateText)
   if (state === undefined) throw new Error(`not a group: ${text}`)
   const id = settings.groups.find(one => one.key === key)?.id ?? 'ffffffff'
-  return { id, digest: flags.includes('!') ? '0000000b' : '0000000a', state, epoch: Number(epoch), avoid: flags.includes('+avoid'), wanted: flags.includes('+wanted') }
+  return { id, digest: flags.includes('!') ? '0000000b' : '0000000a', state, epoch: Number(epoch), avoid: flags.includes('+avoid'), wanted: flags.includes('+wanted'), canServe: !flags.includes('+cut') }
 }
 
 function viewText(view: NodeView, settings: ClusterSettings): string {
   const ack = view.acknowledged === null ? '-' : `${view.acknowledged.generation}.${view.acknowledged.sequence}`
-  const groups = view.groups.map(group => `${keyOf(group.id, settings)}:${group.state}@${group.epoch}${group.avoid ? '+avoid' : ''}${group.wanted ? '+wanted' : ''}`)
+  const groups = view.groups.map(group => `${keyOf(group.id, settings)}:${group.state}@${group.epoch}${group.avoid ? '+avoid' : ''}${group.wanted ? '+wanted' : ''}${group.canServe ? '' : '+cut'}`)
   return `${view.phase} ack=${ack}${view.hearsPeer ? '' : ' peer-unheard'} groups=${groups.join(',') || '-'}`
 }
 

@@ -5,7 +5,8 @@ import { millis, type Millis } from '../../src/base/units.js'
 import type { ClusterEffect, ClusterEvent, ClusterSettings } from '../../src/cluster/types.js'
 import { ClusterRunner } from '../../src/daemon/cluster-runner.js'
 import type { Clock, Scheduled } from '../../src/port/clock.js'
-import type { GroupStateName, NodePhase } from '../../src/wire/ownership.js'
+import { noSafety } from '../../src/safety/types.js'
+import { wellHealth, type GroupStateName, type NodePhase } from '../../src/wire/ownership.js'
 import { readHeard, statusMessage } from '../../src/wire/status.js'
 import { VirtualClock } from '../sim/virtual-clock.js'
 
@@ -30,6 +31,8 @@ function settingsWith(keys: readonly string[]): ClusterSettings {
     rememberedPeerGeneration: null,
     rememberedPeerSequence: 0,
     heldEpochs: new Map(),
+    safety: noSafety,
+    agreement: null,
     moveTimeoutMs: millis(5_000)
   }
 }
@@ -57,6 +60,7 @@ class Bench {
       schedule: (delay, callback) => this.#schedule(delay, callback)
     }
     this.runner = new ClusterRunner({
+      causeOfStall: () => 'it was stopped, or its machine was',
       clock,
       settings: this.#settings,
       perform: effect => {
@@ -131,10 +135,10 @@ class Bench {
     const { sequence } = this.runner.state
     const phase: NodePhase = status === 'up' ? 'joining' : 'active'
     const state: GroupStateName = 'stopped'
-    const groups = this.#settings.groups.map(({ id, digest }) => ({ id, digest, state, epoch: 0, avoid: false, wanted: false }))
+    const groups = this.#settings.groups.map(({ id, digest }) => ({ id, digest, state, epoch: 0, avoid: false, wanted: false, canServe: true }))
     const acknowledged = { generation: this.#settings.self.generation, sequence }
     const sender = { name: 'beta', uuid: new Uint8Array(16).fill(2), generation: 9, ttl: 3 }
-    const view = { phase, acknowledged, hearsPeer: true, groups }
+    const view = { phase, acknowledged, hearsPeer: true, groups, health: wellHealth, agreement: null }
     const heard = readHeard(statusMessage(sender, { sequence: this.#sequence, status, deadtimeMs: millis(deadtimeMs), view }, { wallS: 1_700_000_000, load: '0' }))
     if (heard === null) throw new Error('our own status is readable')
     this.post({ kind: 'heard', now: this.#clock.monotonic(), link: 0, heard })
@@ -192,7 +196,7 @@ t.test('runner: a stall, and the timer fires before the mail is read -> reported
   t.equal(bench.runner.state.isCatchingUp, false)
   t.equal(bench.runner.state.stalls.count, 1)
   t.equal(bench.runner.state.peer.standing.kind, 'alive')
-  t.strictSame(bench.notes.map(note => note.split(':')[0]).slice(0, 2), ['This node stood still for 1900 ms; that time is not held against beta', 'Status update for node beta'])
+  t.strictSame(bench.notes.map(note => note.split(':')[0]).slice(0, 2), ['This node stood still for 1900 ms (it was stopped, or its machine was); that time is not held against beta', 'Status update for node beta'])
   t.end()
 })
 

@@ -2,6 +2,7 @@ import t from 'tap'
 import { groupDigest, keyId, parseConfiguration } from '../../src/config/configuration.js'
 import type { Configuration, ResourceSpec } from '../../src/config/types.js'
 import type { ClusterSettings } from '../../src/cluster/types.js'
+import { noSafety } from '../../src/safety/types.js'
 import { clusterSettings, type SettingsSource } from '../../src/daemon/cluster-settings.js'
 
 const cfText = ['node ha1 ha2', 'bcast eth0 eth1', 'auto_failback on', 'keepalive 100ms', 'warntime 300ms', 'deadtime 500ms', 'initdead 2', ''].join('\n')
@@ -25,6 +26,8 @@ const settingsOf = (change: Partial<SettingsSource> = {}): ClusterSettings =>
     generation: 40,
     rememberedPeerGeneration: 7,
     rememberedPeerSequence: 0,
+    safety: noSafety,
+    agreement: null,
     heldEpochs: new Map([['0123abcd', 3]]),
     links: [{ name: 'eth0', description: 'bcast eth0' }],
     pathOf: (resource: ResourceSpec) => `/etc/ha.d/resource.d/${resource.type}`,

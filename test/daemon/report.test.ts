@@ -6,7 +6,8 @@ import type { StatusReport } from '../../src/control/protocol.js'
 import { statusReport } from '../../src/daemon/report.js'
 import type { PeerState } from '../../src/membership/peer.js'
 import type { GroupRun } from '../../src/resource/group-machine.js'
-import type { GroupStateName, NodeView } from '../../src/wire/ownership.js'
+import { noSafety } from '../../src/safety/types.js'
+import { wellHealth, type GroupStateName, type NodeView } from '../../src/wire/ownership.js'
 
 const limits = { startTimeoutMs: millis(1_000), stopTimeoutMs: millis(1_000), statusTimeoutMs: millis(1_000), stopRetries: 1, stopRetryDelayMs: millis(100) }
 const setupOf = (key: string, home: string, id: string): GroupSettings => ({
@@ -26,7 +27,9 @@ const settingsOf = (...groups: readonly GroupSettings[]): ClusterSettings => ({
   rememberedPeerGeneration: null,
   rememberedPeerSequence: 0,
   heldEpochs: new Map(),
-  moveTimeoutMs: millis(10_000)
+  safety: noSafety,
+    agreement: null,
+    moveTimeoutMs: millis(10_000)
 })
 const both = settingsOf(web, mail)
 
@@ -53,9 +56,11 @@ const viewOf = (settings: ClusterSettings, ...states: readonly (GroupStateName |
   phase: 'active',
   acknowledged: { generation: 40, sequence: 1 },
   hearsPeer: true,
+  health: wellHealth,
+  agreement: null,
   groups: settings.groups.flatMap(({ id, digest }, index) => {
     const state = states[index]
-    return state === undefined ? [] : [{ id, digest, state, epoch: 1, avoid: false, wanted: false }]
+    return state === undefined ? [] : [{ id, digest, state, epoch: 1, avoid: false, wanted: false, canServe: true }]
   })
 })
 const aliveAt = (now: number, view: NodeView | null): Partial<PeerState> => ({
@@ -85,7 +90,7 @@ const linksOf = (...changes: readonly { readonly isUp: boolean; readonly trouble
   initialState(both, instant(0)).links.map((link, index) => ({ ...link, heardAt: instant(4_000), isUp: changes[index]?.isUp ?? true, trouble: changes[index]?.trouble ?? null }))
 
 t.test('report: facts of this life -> carried over, durations in whole milliseconds', async t => {
-  const report = reportOf({ state: { accepted: 12, refusals: new Map([['replay', { count: 3, unreported: 0, reportedAt: instant(0) }]]), stalls: { count: 2, longestMs: 80.6 } } })
+  const report = reportOf({ state: { accepted: 12, refusals: new Map([['replay', { count: 3, unreported: 0, reportedAt: instant(0) }]]), stalls: { count: 2, longestMs: 80.6, totalMs: 120.2, last: { at: instant(4_000), ms: 39.6, cause: 'it waited for a processor' } } } })
   t.match(report, { version: '0.1.0', pid: 99, node: 'ha1', phase: 'active', uptimeMs: 4_000, generation: 40, autoFailback: 'off' })
   t.strictSame(report.datagrams, { accepted: 12, replay: 3 })
   t.strictSame(report.stalls, { count: 2, longestMs: 81 })

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { instant, millis } from '../../src/base/units.js'
 import { deathAt, forgive, hear, isDeaf, isTwoWay, judge, unheardPeer, type PeerMessage, type PeerState, type PeerStep, type Timing } from '../../src/membership/peer.js'
-import type { Acknowledgement, NodePhase, NodeView } from '../../src/wire/ownership.js'
+import { wellHealth, type Acknowledgement, type NodePhase, type NodeView } from '../../src/wire/ownership.js'
 
 const timing: Timing = { keepaliveMs: millis(100), warntimeMs: millis(300), deadtimeMs: millis(500), initdeadMs: millis(2_000) }
 const ownGeneration = 40
@@ -12,6 +12,8 @@ const viewOf = (change: { readonly phase?: NodePhase; readonly acknowledged?: Ac
   acknowledged: { generation: ownGeneration, sequence: 1 },
   hearsPeer: true,
   groups: [],
+  health: wellHealth,
+  agreement: null,
   ...change
 })
 

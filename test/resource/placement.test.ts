@@ -11,6 +11,8 @@ const node = (name: string, change: Partial<Standing> = {}): Standing => ({
   epoch: 0,
   avoid: false,
   wanted: false,
+  isFit: true,
+  reached: null,
   ...change
 })
 const ha1 = (change: Partial<Standing> = {}): Standing => node('ha1', change)
@@ -92,6 +94,8 @@ const draw = (prng: Prng, name: string): Standing => ({
   name,
   isEligible: prng.chance(3, 4),
   isHolding: prng.chance(1, 3),
+  isFit: prng.chance(3, 4),
+  reached: prng.chance(1, 2) ? null : prng.below(3),
   epoch: prng.below(3),
   avoid: prng.chance(1, 3),
   wanted: prng.chance(1, 4)

@@ -90,6 +90,7 @@ export class SimNode {
       clock,
       settings: this.settings,
       perform: effect => this.#perform(effect),
+      causeOfStall: () => null,
       yieldOnce: callback => {
         this.#schedule(life, millis(0), callback)
       }
@@ -219,6 +220,9 @@ export class SimNode {
       case 'exit':
         this.#host.story(`${this.name} ends ${effect.isClean ? 'clean' : 'with something blocked'}`)
         return this.#endLife()
+      case 'fence':
+      case 'poison':
+      case 'arbiter-want':
       case 'announce':
       case 'resend':
       case 'progress':

@@ -9,6 +9,7 @@
 import { Prng } from '../../src/base/prng.js'
 import { millis } from '../../src/base/units.js'
 import type { ClusterSettings, GroupSettings } from '../../src/cluster/types.js'
+import { noSafety } from '../../src/safety/types.js'
 import type { Message } from '../../src/wire/message.js'
 import { Checkers } from './checkers.js'
 import { SimNode, type NodeTemplate } from './sim-node.js'
@@ -294,7 +295,9 @@ export class World {
       rememberedPeerGeneration: node.remembered.peerGeneration,
       rememberedPeerSequence: node.remembered.peerSequence,
       heldEpochs: node.remembered.held,
-      moveTimeoutMs: millis(8_000)
+      safety: noSafety,
+    agreement: null,
+    moveTimeoutMs: millis(8_000)
     }
   }
 

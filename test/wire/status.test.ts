@@ -3,14 +3,14 @@ import { Buffer } from 'node:buffer'
 import { Prng } from '../../src/base/prng.js'
 import { binaryField, stringField } from '../../src/wire/fields.js'
 import type { Field, Message } from '../../src/wire/message.js'
-import { groupStates, nodePhases, type GroupView, type NodeView } from '../../src/wire/ownership.js'
-import { groupsMax, readHeard, statusMessage, withSender, type Heard, type Sender, type StatusText } from '../../src/wire/status.js'
+import { groupStates, nodePhases, wellHealth, type GroupView, type Health, type NodeView } from '../../src/wire/ownership.js'
+import { groupsMax, holdMsMax, readHeard, statusMessage, withSender, type Heard, type Sender, type StatusText } from '../../src/wire/status.js'
 
 const seed = Number(process.env['HA_SEED'] ?? 1)
 const sender: Sender = { name: 'ha1', uuid: Buffer.from('00112233445566778899aabbccddeeff', 'hex'), generation: 0x6b0039f4, ttl: 3 }
 const surroundings = { wallS: 1_795_177_971, load: '0.10 0.20 0.30 1/90 1234' }
-const group: GroupView = { id: '0123abcd', digest: 'ffff0000', state: 'running', epoch: 3, avoid: false, wanted: false }
-const view: NodeView = { phase: 'active', acknowledged: { generation: 7, sequence: 300 }, hearsPeer: true, groups: [group] }
+const group: GroupView = { id: '0123abcd', digest: 'ffff0000', state: 'running', epoch: 3, avoid: false, wanted: false, canServe: true }
+const view: NodeView = { phase: 'active', acknowledged: { generation: 7, sequence: 300 }, hearsPeer: true, groups: [group], health: wellHealth, agreement: null }
 const written = (change: Partial<StatusText> = {}): Message => statusMessage(sender, { sequence: 26, status: 'active', deadtimeMs: 2_000, view, ...change }, surroundings)
 const read = (message: Message): Heard => {
   const heard = readHeard(message)
@@ -57,15 +57,20 @@ t.test('status: no groups, nothing acknowledged, peer not heard -> read as writt
   ]) t.strictSame(read(written({ view: one })).view, one)
 })
 
+const healthOf = (prng: Prng): Health => {
+  const holdMs = prng.chance(1, 2) ? 0 : prng.between(1, holdMsMax)
+  return { isFit: prng.chance(1, 2), reached: prng.chance(1, 2) ? null : prng.below(9), stalledMs: prng.next(), holdMs, holdReason: holdMs === 0 ? '' : 'snapshot of the disk' }
+}
+
 t.test('status: random views -> read as written', async t => {
   const prng = new Prng(seed)
   const word = (): string => prng.next().toString(16).padStart(8, '0')
   for (let round = 0; round < 2_000; round++) {
     const groups = Array.from({ length: prng.below(6) }, (): GroupView => ({
-      id: word(), digest: word(), state: prng.pick(groupStates), epoch: prng.next(), avoid: prng.chance(1, 2), wanted: prng.chance(1, 2)
+      id: word(), digest: word(), state: prng.pick(groupStates), epoch: prng.next(), avoid: prng.chance(1, 2), wanted: prng.chance(1, 2), canServe: prng.chance(1, 2)
     }))
     const acknowledged = prng.chance(1, 4) ? null : { generation: prng.next(), sequence: prng.next() }
-    const one: NodeView = { phase: prng.pick(nodePhases), acknowledged, hearsPeer: acknowledged !== null && prng.chance(1, 2), groups }
+    const one: NodeView = { phase: prng.pick(nodePhases), acknowledged, hearsPeer: acknowledged !== null && prng.chance(1, 2), groups, health: healthOf(prng), agreement: prng.chance(1, 2) ? null : { version: '1.2-x', haresources: word(), authkeys: word(), scripts: word() } }
     const heard = read(written({ view: one, sequence: prng.between(1, 1 << 30) }))
     if (JSON.stringify(heard.view) !== JSON.stringify(one)) {
       t.strictSame(heard.view, one, `HA_SEED=${seed} round ${round}`)

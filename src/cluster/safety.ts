@@ -1,0 +1,305 @@
+/**
+ * Joins what is configured against two owners (safety/) with the cluster: takes its reports, lets go when a right has
+ * lapsed, shoots when a silent peer must be off, and says each change once.
+ *
+ * Invariants
+ *  1. A node that is alone and has lost a right drops its addresses in the very step in which it finds out.
+ *  2. The peer is shot only while it is silent, and while something here hangs on its being off.
+ */
+
+import { after, instant, millis, type Instant, type Millis } from '../base/units.js'
+import { isTwoWay, type Timing } from '../membership/peer.js'
+import type { LeaseReport } from '../port/lease.js'
+import type { FencingOutcome, FencingProof } from '../port/fencing.js'
+import { beginStop, stateOf } from '../resource/group-machine.js'
+import { fenceDeadline, onFenced, stepFence } from '../safety/fence.js'
+import { diskPatience, isReadable, onLeaseReport } from '../safety/lease.js'
+import { permissionToTake, type Permission } from '../safety/permission.js'
+import { lapsedKey, lapsedRight, rightsDeadline, type RightsContext } from '../safety/rights.js'
+import type { SafetyState } from '../safety/types.js'
+import { isHeld, type Health } from '../wire/ownership.js'
+import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type Turn } from './turn.js'
+import type { ClusterSettings, ClusterState } from './types.js'
+
+/** Of two nodes that see their ping nodes vanish, one notices later by up to a ping's interval: no reason to move. */
+const dampMs = millis(2_000)
+
+export function changeSafety(turn: Turn, change: Partial<SafetyState>): void {
+  turn.state = { ...turn.state, safety: { ...turn.state.safety, ...change } }
+}
+
+// --- reports -----------------------------------------------------------------------------------------------------------
+
+export function onLease(turn: Turn, report: LeaseReport): void {
+  const { settings, state, now } = turn
+  const before = state.safety.lease
+  const lease = onLeaseReport(before, report, now)
+  changeSafety(turn, { lease })
+  if (report.kind === 'trouble' && before.readTrouble === null && before.writeTrouble === null) note(turn, 'error', `The lease on the disk cannot be ${report.operation === 'read' ? 'read' : 'renewed'}: ${report.reason}`)
+  const wasTroubled = before.readTrouble !== null || before.writeTrouble !== null
+  if (wasTroubled && lease.readTrouble === null && lease.writeTrouble === null) note(turn, 'info', 'The lease on the disk is read and renewed again')
+  if (report.kind === 'written' && turn.state.hold !== null && report.from > turn.state.hold.since) turn.state = { ...turn.state, hold: { ...turn.state.hold, isWritten: true } }
+  if (report.kind === 'read' && report.pill?.generation === settings.self.generation) onPill(turn, report.pill.from)
+}
+
+/** The other node has taken over and says so through the disk: whatever we believe, our time is over. */
+function onPill(turn: Turn, from: string): void {
+  if (heldGroups(turn).length > 0) letGo(turn, heldGroups(turn), `${from} told this node through the disk to give everything up`)
+}
+
+export function onFencedEvent(turn: Turn, attempt: number, outcome: FencingOutcome): void {
+  const { settings, state, now } = turn
+  const { fencing } = settings.safety
+  if (fencing === null) return
+  const fence = onFenced(state.safety.fence, attempt, outcome, { now, settings: fencing })
+  if (fence === state.safety.fence) return
+  const said = outcome.kind === 'fenced' ? `${outcome.device} turned ${settings.peerName} off` : outcome.said.join('; ')
+  changeSafety(turn, { fence, fencingProof: { at: now, isProven: outcome.kind === 'fenced', said } })
+  if (outcome.kind === 'fenced') {
+    note(turn, 'info', `node ${settings.peerName} was fenced: ${said} (${Math.round(outcome.durationMs)} ms)`)
+    clearBlockedThere(turn)
+  } else note(turn, 'error', `Fencing ${settings.peerName} FAILED: ${said}. Its groups stay where they are; trying again in ${Math.round(fencing.retryMs / 1_000)} s`)
+}
+
+export function onFencingTested(turn: Turn, proof: FencingProof): void {
+  const isProven = proof.kind === 'proven'
+  const before = turn.state.safety.fencingProof
+  const said = proof.said.join('; ')
+  changeSafety(turn, { fencingProof: { at: turn.now, isProven, said } })
+  if (before?.isProven === isProven) return
+  note(turn, isProven ? 'info' : 'error', isProven ? `Fencing is proven: ${said}` : `Fencing is NOT proven: ${said}`)
+}
+
+/** An operator saw that the peer is off: as good as a device, and void as soon as it is heard. */
+export function confirmOff(turn: Turn): string | null {
+  const { settings, state, now } = turn
+  if (state.peer.standing.kind === 'alive') return `${settings.peerName} is alive: it was heard just now`
+  changeSafety(turn, { fence: { kind: 'fenced', at: now, by: 'operator', device: 'operator' } })
+  note(turn, 'warn', `An operator gave his word that ${settings.peerName} is off`)
+  clearBlockedThere(turn)
+  return null
+}
+
+/** What is off runs nothing. */
+function clearBlockedThere(turn: Turn): void {
+  for (const [index, group] of turn.state.groups.entries()) if (group.isBlockedThere) changeGroup(turn, index, { isBlockedThere: false })
+}
+
+export function onArbiter(turn: Turn, word: NonNullable<SafetyState['arbiter']>): void {
+  const before = turn.state.safety.arbiter
+  changeSafety(turn, { arbiter: word })
+  if (word.trouble !== null && before?.trouble !== word.trouble) note(turn, 'error', `The arbiter cannot be used: ${word.trouble}`)
+  if (word.trouble === null && before !== null && before.trouble !== null) note(turn, 'info', 'The arbiter answers again')
+}
+
+export function onConnectivity(turn: Turn, seen: { readonly reached: number; readonly of: number; readonly silent: readonly string[] }): void {
+  const before = turn.state.safety.connectivity
+  changeSafety(turn, { connectivity: { ...seen, worseSince: before?.worseSince ?? null } })
+  if (before?.reached === seen.reached && before.silent.join() === seen.silent.join()) return
+  const text = seen.silent.length === 0 ? 'all answer' : `silent: ${seen.silent.join(', ')}`
+  note(turn, seen.reached < (before?.reached ?? seen.of) ? 'warn' : 'info', `Ping nodes reached: ${seen.reached} of ${seen.of} (${text})`)
+}
+
+export function onCarrier(turn: Turn, index: number, trouble: string | null): void {
+  const { group, setup } = groupAt(turn, index)
+  if (group.carrierTrouble === trouble) return
+  changeGroup(turn, index, { carrierTrouble: trouble })
+  note(turn, trouble === null ? 'info' : 'error', trouble === null ? `${setup.key} can be reached here again: its interface has a carrier` : `${setup.key} cannot be reached here: ${trouble}`)
+}
+
+// --- conclusions -------------------------------------------------------------------------------------------------------
+
+const heldGroups = (turn: Turn): readonly number[] => turn.state.groups.flatMap((group, index) => (isHeld(stateOf(group.machine.run)) ? [index] : []))
+
+/** Nothing proves that the other node knows us alive: it may be taking over by whatever means are configured. */
+export function isAlone(state: ClusterState, settings: ClusterSettings): boolean {
+  const { peer } = state
+  if (peer.standing.kind !== 'alive' || peer.implementation !== 'own') return true
+  return !isTwoWay(peer, settings.self.generation) || peer.view?.hearsPeer !== true
+}
+
+export const rightsContext = (state: ClusterState, now: Instant): RightsContext => ({
+  now,
+  startedAt: state.startedAt,
+  heldUntil: state.hold !== null && state.hold.isWritten ? state.hold.until : null
+})
+
+/** Why this node may hold nothing alone, or null. */
+export const lapseOf = (state: ClusterState, settings: ClusterSettings, now: Instant): string | null => lapsedRight(state.safety, settings.safety, rightsContext(state, now))
+
+/** Why this node may not hold this group alone, or null. */
+export function lapseOfGroup(turn: Turn, index: number): string | null {
+  const { state, settings, now } = turn
+  return lapseOf(state, settings, now) ?? lapsedKey(state.safety, settings.safety, groupAt(turn, index).setup.id, rightsContext(state, now))
+}
+
+/** The addresses go first, in this very step; then everything else is stopped in order. */
+export function letGo(turn: Turn, groups: readonly number[], reason: string): void {
+  turn.effects.push({ kind: 'drop-addresses', groups })
+  note(turn, 'crit', `${reason}: releasing ${groups.map(index => groupAt(turn, index).setup.key).join(', ')} at once`)
+  for (const index of groups) {
+    const { group, setup } = groupAt(turn, index)
+    applyGroupStep(turn, index, beginStop(setup, group.machine, 'stopped', reason), { reason })
+  }
+  changeSafety(turn, { pausedUntil: after(turn.now, pauseOf(turn.settings)) })
+}
+
+/** After giving up, the other node gets the time in which it may take over before anything is started here alone. */
+const pauseOf = (settings: ClusterSettings): Millis =>
+  millis(2 * Math.max(settings.timing.deadtimeMs, settings.safety.lease?.leaseMs ?? 0, settings.safety.arbiter?.ttlMs ?? 0, settings.safety.quorum?.deadpingMs ?? 0))
+
+/** Lets go of what may not be held any longer. Comes before every other conclusion about groups. */
+export function settleRights(turn: Turn): void {
+  const { settings, now } = turn
+  tellLapse(turn)
+  noteConnected(turn)
+  if (!isAlone(turn.state, settings) || hasProof(turn.state)) return
+  const lapsed = heldGroups(turn).map(index => ({ index, why: lapseOfGroup(turn, index) ?? carrierLapse(turn, index) }))
+  const reasons = new Set(lapsed.flatMap(one => (one.why === null ? [] : [one.why])))
+  for (const why of reasons) letGo(turn, lapsed.filter(one => one.why === why).map(one => one.index), `${settings.self.name} is alone and ${why}`)
+  const { pausedUntil } = turn.state.safety
+  if (pausedUntil !== null && now >= pausedUntil) changeSafety(turn, { pausedUntil: null })
+}
+
+/** A node without carrier cannot serve; one whose peer left in order has nobody who could do better. */
+function carrierLapse(turn: Turn, index: number): string | null {
+  if (turn.state.peer.standing.kind === 'left') return null
+  return groupAt(turn, index).group.carrierTrouble
+}
+
+/** The peer is known to be off: nobody can take anything from us. */
+export const hasProof = (state: ClusterState): boolean => state.safety.fence.kind === 'fenced'
+
+function tellLapse(turn: Turn): void {
+  const { settings, state, now } = turn
+  const lapse = lapseOf(state, settings, now)
+  if (lapse === state.safety.toldLapse) return
+  changeSafety(turn, { toldLapse: lapse })
+  if (lapse !== null && state.safety.toldLapse === null) note(turn, 'error', `${settings.self.name} may hold nothing alone now: ${lapse}`)
+  if (lapse === null) note(turn, 'info', `${settings.self.name} has every right to hold its groups again`)
+}
+
+/** Remembers since when the peer has been the better connected node. */
+function noteConnected(turn: Turn): void {
+  const { connectivity } = turn.state.safety
+  if (connectivity === null) return
+  const theirs = turn.state.peer.standing.kind === 'alive' ? (turn.state.peer.view?.health.reached ?? null) : null
+  const isWorse = theirs !== null && theirs > connectivity.reached
+  if (isWorse === (connectivity.worseSince !== null)) return
+  changeSafety(turn, { connectivity: { ...connectivity, worseSince: isWorse ? turn.now : null } })
+}
+
+/** Ping nodes reached, as placement should see them: a peer that is better connected counts only after a while. */
+export function dampedReach(turn: Turn): number | null {
+  const { connectivity } = turn.state.safety
+  if (connectivity === null) return null
+  const theirs = turn.state.peer.view?.health.reached ?? null
+  const { worseSince } = connectivity
+  return theirs !== null && worseSince !== null && turn.now < after(worseSince, dampMs) ? theirs : connectivity.reached
+}
+
+/** Whether a group may be taken from the silent peer. */
+export function permission(state: ClusterState, settings: ClusterSettings, context: { readonly groupId: string; readonly now: Instant }): Permission {
+  const { now, groupId } = context
+  const { standing } = state.peer
+  const deadSince = standing.kind === 'dead' ? standing.since : now
+  const { deadtimeMs, keepaliveMs } = settings.timing
+  return permissionToTake(state.safety, settings.safety, { now, peerName: settings.peerName, deadSince, keepaliveMs, deadtimeMs, groupId })
+}
+
+/** Shoots, or stops waiting to. Comes after the groups were decided: claims show what hangs on it. */
+export function settleFence(turn: Turn): void {
+  const { settings, state, now } = turn
+  const { fencing } = settings.safety
+  if (state.peer.standing.kind === 'alive' || state.peer.standing.kind === 'left') {
+    if (state.safety.fence.kind !== 'idle') {
+      if (state.safety.fence.kind === 'fenced') note(turn, 'info', `${settings.peerName} is heard: the proof that it was off is void`)
+      changeSafety(turn, { fence: { kind: 'idle' } })
+    }
+    return
+  }
+  if (fencing === null || state.peer.standing.kind !== 'dead' || state.phase !== 'active') return
+  const holds = heldGroups(turn).length
+  const claims = state.groups.filter(group => group.claim !== null || group.isBlockedThere).length
+  const step = stepFence(state.safety.fence, { now, settings: fencing, isNeeded: holds + claims > 0, isFirst: isFirstToShoot(turn, holds) })
+  if (step.fence !== state.safety.fence) changeSafety(turn, { fence: step.fence })
+  if (step.shoot === null) return
+  note(turn, 'warn', `Fencing ${settings.peerName} (attempt ${step.shoot}): ${state.peer.standing.reason}`)
+  turn.effects.push({ kind: 'fence', attempt: step.shoot, victim: settings.peerName, timeoutMs: fencing.timeoutMs })
+}
+
+/** Whoever holds more; of two that hold the same, the one whose name sorts first. Both nodes conclude the same. */
+function isFirstToShoot(turn: Turn, holds: number): boolean {
+  const { settings, state } = turn
+  const theirs = state.peer.view?.groups.filter(group => isHeld(group.state)).length ?? 0
+  return holds === theirs ? settings.self.name < settings.peerName : holds > theirs
+}
+
+/** Tells the arbiter which keys this node wants: of groups it claims, holds, or has not let go of yet. */
+export function settleWanted(turn: Turn): void {
+  if (turn.settings.safety.arbiter === null) return
+  const wanted = turn.settings.groups.flatMap((setup, index) => {
+    const shown = shownState(groupAt(turn, index).group)
+    return shown === 'stopped' || shown === 'failed' || shown === 'unknown' ? [] : [setup.id]
+  })
+  if (wanted.join() === turn.state.safety.wanted.join()) return
+  changeSafety(turn, { wanted })
+  turn.effects.push({ kind: 'arbiter-want', groups: wanted })
+}
+
+/** The pill for the life that was taken over from: should it wake up with its network cut, it learns it from the disk. */
+export function poisonIfTaken(turn: Turn, index: number): void {
+  const { settings, state } = turn
+  if (settings.safety.lease === null || state.peer.generation === null) return
+  const theirs = peerGroup(state, groupAt(turn, index).setup.id)
+  if (theirs !== null && !isHeld(theirs.state)) return
+  turn.effects.push({ kind: 'poison', generation: state.peer.generation })
+}
+
+// --- what others need to know ------------------------------------------------------------------------------------------
+
+export function healthOf(state: ClusterState, settings: ClusterSettings, now: Instant): Health {
+  return {
+    isFit: lapseOf(state, settings, now) === null,
+    reached: state.safety.connectivity?.reached ?? null,
+    stalledMs: Math.round(state.stalls.totalMs),
+    holdMs: state.hold === null ? 0 : Math.max(0, Math.round(state.hold.until - now)),
+    holdReason: state.hold?.reason ?? ''
+  }
+}
+
+/**
+ * The patience with the peer: on a disk that carries its heartbeats it beats more slowly than on the network, and silence
+ * on the network alone proves nothing. A flapping peer is given more.
+ */
+export function peerTiming(state: ClusterState, settings: ClusterSettings, now: Instant): Timing {
+  const { timing } = settings
+  const { lease } = settings.safety
+  const isQuarantined = state.quarantineUntil !== null && now < state.quarantineUntil
+  const diskMs = lease !== null && state.safety.lease.hasMoved && isReadable(state.safety.lease, lease, now) ? diskPatience(lease) : 0
+  const deadtimeMs = millis(Math.max(timing.deadtimeMs * (isQuarantined ? quarantinePatience : 1), diskMs))
+  return deadtimeMs === timing.deadtimeMs ? timing : { ...timing, deadtimeMs, warntimeMs: millis(Math.max(timing.warntimeMs, deadtimeMs / 2)) }
+}
+
+/** A flapping peer is waited for so many deadtimes before it counts as dead. */
+export const quarantinePatience = 3
+
+/** The next moment at which something here may change by time alone. */
+export function safetyDeadline(state: ClusterState, settings: ClusterSettings): Instant | null {
+  const { safety, at: now } = state
+  const moments: (Instant | null)[] = [fenceDeadline(safety.fence), safety.pausedUntil]
+  if (isAlone(state, settings)) moments.push(rightsDeadline(safety, settings.safety, rightsContext(state, now)))
+  if (state.peer.standing.kind === 'dead') {
+    for (const [index, group] of state.groups.entries()) {
+      if (group.claim === null) continue
+      const allowed = permission(state, settings, { now, groupId: settings.groups[index]?.id ?? '' })
+      if (!allowed.isGranted) moments.push(allowed.until)
+    }
+  }
+  const worseSince = safety.connectivity?.worseSince ?? null
+  if (worseSince !== null) moments.push(after(worseSince, dampMs))
+  if (state.hold !== null) moments.push(state.hold.until)
+  moments.push(state.quarantineUntil)
+  const future = moments.filter((one): one is Instant => one !== null && one > now)
+  return future.length === 0 ? null : instant(Math.min(...future))
+}

@@ -1,0 +1,70 @@
+/**
+ * Reads the lease area's reports: how long our own lease lasts, and when the other's has run out.
+ *
+ * Two people share a parking place and a meter. I count my paid time from before I put the coin in; you count it from
+ * after you read the meter. So I am always gone before you drive in, whatever the two walks to the meter took.
+ *
+ * Invariants
+ *  1. The holder's lease is counted from before the write was issued, the taker's from after the read that first showed it.
+ *  2. Both on monotonic clocks; the taker adds what two clocks may differ by, the holder stops a guard before the end.
+ *  3. What was found at our start counts as unchanged since our first read, never as older.
+ *
+ * Source: the recipe of Chockler and Malkhi, and of sanlock's delta leases; reference "fencing and leases", section 5.
+ */
+
+import { after, instant, millis, type Instant, type Millis } from '../base/units.js'
+import type { LeaseReport } from '../port/lease.js'
+import type { LeaseSettings, LeaseState } from './types.js'
+
+/** Two quartz clocks differ by less than a tenth of this; virtual machines by less than all of it. */
+const driftOf = 1e-3
+/** The taker's allowance for the granularity of timers. */
+const marginMs = 50
+/** Nothing was read for this many intervals: what the disk showed may long be untrue. */
+const staleIntervals = 4
+
+export function onLeaseReport(lease: LeaseState, report: LeaseReport, now: Instant): LeaseState {
+  switch (report.kind) {
+    case 'written':
+      return { ...lease, renewedFrom: instant(Math.max(lease.renewedFrom ?? report.from, report.from)), writeTrouble: null }
+    case 'trouble':
+      return report.operation === 'read' ? { ...lease, readTrouble: report.reason } : { ...lease, writeTrouble: report.reason }
+    case 'read': {
+      const { peer } = report
+      const { sight } = lease
+      const isSame = lease.readAt !== null && peer?.generation === sight?.generation && peer?.sequence === sight?.sequence
+      const known = { ...lease, readAt: now, readTrouble: null, sight: peer }
+      return isSame ? known : { ...known, changedAt: now, hasMoved: lease.readAt !== null }
+    }
+  }
+}
+
+/** How long before its end a lease alone no longer carries: the time to take addresses off and stop scripts. */
+export const guardOf = (durationMs: Millis): Millis => millis(durationMs / 3)
+
+/** Until when this node may count on its lease; null when it was never renewed. `promisedUntil` is the end of a hold. */
+export function leaseUntil(lease: LeaseState, settings: LeaseSettings, promisedUntil: Instant | null): Instant | null {
+  if (lease.renewedFrom === null) return null
+  const own = after(lease.renewedFrom, millis(settings.leaseMs - guardOf(settings.leaseMs)))
+  return promisedUntil === null ? own : instant(Math.max(own, promisedUntil))
+}
+
+/** The area was read lately, so that what it shows may be judged. */
+export function isReadable(lease: LeaseState, settings: LeaseSettings, now: Instant): boolean {
+  return lease.readAt !== null && now <= after(lease.readAt, millis(settings.intervalMs * staleIntervals))
+}
+
+/** When the other's lease will have run out for us if its sector does not move again; null while nothing was read. */
+export function peerLeaseEndsAt(lease: LeaseState, settings: LeaseSettings): Instant | null {
+  if (lease.changedAt === null) return null
+  const promisedMs = Math.max(settings.leaseMs, lease.sight?.promisedMs ?? 0)
+  return after(lease.changedAt, millis(promisedMs * (1 + driftOf) + marginMs))
+}
+
+/** How long the other may be silent on a disk that carries its heartbeats: two of its writes, and two of our reads. */
+export const diskPatience = (settings: LeaseSettings): Millis => millis(Math.min(settings.leaseMs, 3 * settings.intervalMs))
+
+/** The other's sector moves: it lives, whatever the network says. */
+export function isBeating(lease: LeaseState, settings: LeaseSettings, now: Instant): boolean {
+  return lease.hasMoved && lease.changedAt !== null && isReadable(lease, settings, now) && now < after(lease.changedAt, diskPatience(settings))
+}
