@@ -419,4 +419,10 @@ do_announce() {
 	announce
 }
 
+# Where the address is, or would come up: the watch of the daemon follows the carrier of that interface.
+do_where() {
+	[ -n "$nic" ] || find_route
+	printf '%s\n' "$nic"
+}
+
 dispatch "$@"

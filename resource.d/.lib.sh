@@ -66,7 +66,7 @@ dispatch() {
 	fi
 	for operation; do :; done
 	case $operation in
-	start | stop | status | monitor | restart | announce) ;;
+	start | stop | status | monitor | restart | announce | where) ;;
 	usage | help | --help | -h)
 		usage
 		exit 0
@@ -99,6 +99,7 @@ dispatch() {
 	status | monitor) do_status ;;
 	restart) do_stop && do_start ;;
 	announce) do_announce ;;
+	where) do_where ;;
 	esac
 	exit
 }
@@ -106,6 +107,12 @@ dispatch() {
 # Scripts with something to announce define their own.
 do_announce() {
 	:
+}
+
+# The interface on which an address would come up, for the daemon; scripts of addresses define their own.
+do_where() {
+	warn "the operation 'where' is for addresses"
+	exit 3
 }
 
 need_state_dir() {
