@@ -52,7 +52,10 @@ export class Connection {
   readonly handles = new Map<HandleId, Handle>()
   readonly units = new Map<UnitId, Unit>()
   readonly waits = new Map<Token, GetCall>()
+  /** In the order in which they were delivered. */
   readonly deliveries = new Map<DeliveryId, Delivery>()
+  /** The latest delivery that the program has settled: it has looked at all before. */
+  settledLast = 0 as DeliveryId
   readonly userIdentifier: string
   readonly applicationName: string
   puts = 0

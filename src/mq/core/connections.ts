@@ -3,11 +3,11 @@
 import { Connection } from './connection.js'
 import type { CoreState } from './core-state.js'
 import type { ConnectionId, ConnectOptions, Result } from './engine.js'
-import { giveBack } from './messages.js'
 import { uniqueSuffix } from './names.js'
 import { closeHandle } from './open.js'
 import { reasons, type Reason } from './reason.js'
 import { ok, refused } from './results.js'
+import { abandon } from './settle.js'
 import { commitUnit, endUnit, undoUnit } from './units.js'
 import { refuseWait } from './waiters.js'
 
@@ -20,7 +20,7 @@ export function connect(state: CoreState, options: ConnectOptions): Result<Conne
   return ok(id)
 }
 
-/** `orderly` commits open units of work, `broken` backs them out; deliveries not settled go back either way. */
+/** `orderly` commits open units of work, `broken` backs them out; deliveries not settled are abandoned either way. */
 export function disconnect(state: CoreState, id: ConnectionId, how: 'orderly' | 'broken'): void {
   const connection = state.connections.get(id)
   if (connection === undefined) return
@@ -31,10 +31,7 @@ export function disconnect(state: CoreState, id: ConnectionId, how: 'orderly' | 
     else if (how === 'orderly') commitUnit(state, unit, null, null, 0, null)
     else undoUnit(state, unit)
   }
-  for (const { slot, order } of connection.deliveries.values()) {
-    if (state.table.isStill(slot, order)) giveBack(state, state.queueOf(slot), slot, false)
-  }
-  connection.deliveries.clear()
+  abandon(state, connection, [...connection.deliveries.keys()])
   for (const handle of connection.handles.values()) closeHandle(state, handle)
 }
 

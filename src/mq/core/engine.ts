@@ -187,12 +187,17 @@ export interface QueueFacts {
   readonly backoutThreshold?: number
 }
 
+export type SettleVerdict = 'accept' | 'release' | 'reject' | 'abandon' | 'unseen'
+
 export interface Engine {
   readonly name: string
   readonly qmid: string
 
   connect(options: ConnectOptions): Result<ConnectionId>
-  /** `orderly` commits open units of work, `broken` backs them out. Locked deliveries go back either way. */
+  /**
+   * `orderly` commits open units of work, `broken` backs them out. Locked deliveries go back either way; the backout count
+   * is raised of those that the program can have looked at.
+   */
   disconnect(connection: ConnectionId, how: 'orderly' | 'broken'): void
   open(connection: ConnectionId, target: OpenTarget, options: OpenOptions): Result<OpenedObject>
   /** `remove`: delete a permanent dynamic queue, with `purge` even if it has messages. Temporary ones go by themselves. */
@@ -208,10 +213,11 @@ export interface Engine {
   cancel(connection: ConnectionId, token: Token): void
   /**
    * Ends locks of mode `lock`. `accept` removes the messages, in `unit` when one is given; `release` puts them back with
-   * backout count + 1; `reject` sends them to BOQNAME, else the dead-letter queue, else drops nothing and releases.
+   * backout count + 1; `reject` sends them to BOQNAME, else the dead-letter queue, else drops nothing and releases;
+   * `abandon` puts them back as the end of the connection would, `unseen` as if they had never been delivered.
    * 2019 for a delivery that is unknown or settled already, then nothing is settled.
    */
-  settle(connection: ConnectionId, deliveries: readonly DeliveryId[], verdict: 'accept' | 'release' | 'reject', unit: UnitId | null, token: Token): void
+  settle(connection: ConnectionId, deliveries: readonly DeliveryId[], verdict: SettleVerdict, unit: UnitId | null, token: Token): void
   /**
    * The unit is over in any case; gets that wait in it end with 2033. 2003: it is unknown, or was backed out because the
    * log needed its space. A commit whose origin was stored before is answered 0, and what this unit holds is dropped.

@@ -125,6 +125,11 @@ export function giveBack(state: CoreState, queue: Queue, slot: number, isLogged:
   const backoutCount = table.backoutCount(slot) + 1
   table.setBackoutCount(slot, backoutCount)
   if (!isLogged && table.isPersistent(slot)) state.appendReserved({ kind: 'count', place: table.place(slot), backoutCount }, true)
+  putBack(state, queue, slot)
+}
+
+/** Puts a locked message that nobody looked at back in its place, as it was. */
+export function putBack(state: CoreState, queue: Queue, slot: number): void {
   queue.uncommitted--
   makeVisible(state, queue, slot)
 }

@@ -31,6 +31,7 @@ import type {
   PutRequest,
   QueueFacts,
   Result,
+  SettleVerdict,
   Subscribed,
   SubscribeRequest,
   Token,
@@ -47,7 +48,7 @@ import { put, putOne } from './put.js'
 import { reasons } from './reason.js'
 import { restore } from './restore.js'
 import { done, ok, refused } from './results.js'
-import { settle, type SettleVerdict } from './settle.js'
+import { settle } from './settle.js'
 import { connectionStatus, handlesOf, queueStatus, subscriptionStatus, topicStatus } from './status.js'
 import { subscribe, unsubscribe } from './subscribe.js'
 import { nextDeadline, onTick } from './tick.js'

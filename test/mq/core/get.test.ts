@@ -227,6 +227,35 @@ t.test('lock: accepted in a unit -> gone with its commit, back with its backout 
   t.match(f.get(other, f.open(other, 'Q'))?.message, { body: Buffer.from('b'), descriptor: { backoutCount: 1 } })
 })
 
+t.test('lock: left by a connection that ends -> counted is what its program can have looked at, the rest comes back as it was', async t => {
+  const { f, c, h } = withQueue()
+  f.define('QLOCAL', 'R')
+  const r = f.open(c, 'R')
+  for (const body of ['1', '2', '3', '4', '5']) f.put(c, h, { body, persistent: true })
+  for (const body of ['r1', 'r2']) f.put(c, r, { body })
+  const other = f.connect()
+  const counts = (queue: string): string[] => {
+    const handle = f.open(other, queue, { browse: true })
+    const seen: string[] = []
+    for (let mode: 'browse-first' | 'browse-next' = 'browse-first'; ; mode = 'browse-next') {
+      const message = f.get(other, handle, { mode })?.message ?? null
+      if (message === null) return seen
+      seen.push(`${message.body.toString()}:${message.descriptor.backoutCount}`)
+    }
+  }
+  const deliveries = [1, 2, 3, 4, 5].map(() => f.get(c, h, { mode: 'lock' })?.delivery)
+  for (const handle of [r, r]) f.get(c, handle, { mode: 'lock' })
+  t.equal(f.settle(c, [deliveries[1]], 'accept'), 0)
+  f.qm.disconnect(c, 'broken')
+  t.strictSame(counts('Q'), ['1:1', '3:1', '4:0', '5:0'], '1 came before what was settled, 3 was next')
+  t.strictSame(counts('R'), ['r1:1', 'r2:0'])
+  f.crash()
+  const again = f.connect()
+  const handle = f.open(again, 'Q')
+  const found = [1, 2, 3, 4].map(() => f.get(again, handle)?.message)
+  t.strictSame(found.map(message => message?.descriptor.backoutCount), [1, 1, 0, 0], 'the counts are hardened')
+})
+
 t.test('selector: only messages that it selects are got, browsed and waited for', async t => {
   const { f, c, h } = withQueue()
   const red = f.open(c, 'Q', { input: 'shared', browse: true, selector: "colour = 'red'" })

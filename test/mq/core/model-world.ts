@@ -174,7 +174,7 @@ export class ModelWorld {
     const token = ++this.#token
     const who = `${client.id}/${token}`
     this.#tell(`settle ${who} ${message.key} ${verdict} unit=${open?.unit.number ?? '-'}`)
-    this.#model.locked.delete(id)
+    this.#model.settled(id)
     this.#f.qm.settle(client.id, [Number(id.split('/')[1]) as DeliveryId], verdict, open?.id ?? null, token)
     this.#model.settle(who, message, verdict, open?.unit ?? null)
     this.#compare()

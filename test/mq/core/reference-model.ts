@@ -66,6 +66,7 @@ export class ReferenceModel {
   #unit = 1
   /** Delivered under lock, by connection; the ids are the engine's. */
   readonly locked = new Map<string, ModelMessage>()
+  readonly #settledLast = new Map<number, number>()
 
   constructor(depthMax: number) {
     this.depthMax = depthMax
@@ -137,6 +138,13 @@ export class ReferenceModel {
     else this.waits.push(call)
   }
 
+  /** `id` as in `locked`. */
+  settled(id: string): void {
+    const [connection = 0, delivery = 0] = id.split('/').map(Number)
+    this.locked.delete(id)
+    this.#settledLast.set(connection, Math.max(delivery, this.#settledLast.get(connection) ?? 0))
+  }
+
   settle(who: string, message: ModelMessage, verdict: 'accept' | 'release' | 'reject', unit: ModelUnit | null): void {
     if (verdict === 'release' || (verdict === 'reject' && message.queue === 'FIFO')) {
       this.#giveBack(message, true)
@@ -198,10 +206,14 @@ export class ReferenceModel {
       if (how === 'orderly') this.commit(null, unit, null)
       else this.undo(unit)
     }
-    for (const [id, message] of this.locked) {
-      if (!id.startsWith(`${connection}/`)) continue
+    const left = [...this.locked].map(([id, message]) => ({ id, message, of: Number(id.split('/')[0]), delivery: Number(id.split('/')[1]) }))
+    const tried: string[] = []
+    for (const { id, message, delivery } of left.filter(({ of }) => of === connection).sort((a, b) => a.delivery - b.delivery)) {
       this.locked.delete(id)
-      this.#giveBack(message, true)
+      const wasLookedAt = delivery < (this.#settledLast.get(connection) ?? 0)
+      if (wasLookedAt || !tried.includes(message.queue)) this.#giveBack(message, true)
+      else this.#becomeVisible(message)
+      if (!wasLookedAt) tried.push(message.queue)
     }
   }
 
@@ -285,6 +297,7 @@ export class ReferenceModel {
     this.waits = []
     this.answers = []
     this.locked.clear()
+    this.#settledLast.clear()
   }
 
   #endWaits(unit: ModelUnit): void {

@@ -12,7 +12,7 @@
  * turns up again after connections broke. One that nobody takes is delivered all the same.
  */
 
-import type { Answer, DeliveryId, GetAnswer, GetRequest, HandleId, Result } from '../../core/engine.js'
+import type { Answer, DeliveryId, GetAnswer, GetRequest, HandleId, Result, SettleVerdict } from '../../core/engine.js'
 import { reasons } from '../../core/reason.js'
 import { PlainCall, type Host } from './calls.js'
 import { shown } from './frame.js'
@@ -159,7 +159,7 @@ export class Subscriptions {
       this.#take(delivery)
       this.#remember(delivery)
     }
-    this.#settle(left.map(delivery => delivery.id), 'release')
+    this.#settle(left.map(delivery => delivery.id), 'abandon')
     if (!subscription.isGetting) calls.release(subscription.token)
     engine.close(connection, subscription.facts.handle)
     this.#pumpStarved()
@@ -217,7 +217,7 @@ export class Subscriptions {
     if (answer.kind !== 'get') return
     if (subscription.isClosed) {
       this.#host.calls.release(subscription.token)
-      if (answer.delivery !== null) this.#settle([answer.delivery], 'release')
+      if (answer.delivery !== null) this.#settle([answer.delivery], 'unseen')
       return
     }
     if (answer.message !== null && answer.delivery !== null) {
@@ -335,7 +335,7 @@ export class Subscriptions {
     this.#settle(rejected, 'reject', receipt)
   }
 
-  #settle(deliveries: readonly DeliveryId[], verdict: 'accept' | 'release' | 'reject', receipt: string | null = null): void {
+  #settle(deliveries: readonly DeliveryId[], verdict: SettleVerdict, receipt: string | null = null): void {
     if (deliveries.length === 0) return
     const { engine, connection, calls } = this.#host
     engine.settle(connection, deliveries, verdict, null, calls.open(new PlainCall(this.#host, verdict, receipt)))
