@@ -29,24 +29,22 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'mq/protocol': ['base', 'mq/core'],
   lease: ['base', 'wire', 'types:config', 'types:port'],
   'lease-disk': ['base', 'port', 'lease', 'types:config'],
-  lease: ['base', 'wire', 'types:config', 'types:port'],
-  'lease-disk': ['base', 'port', 'lease', 'types:config'],
   port: ['types:base', 'types:config'],
   link: ['base', 'port', 'wire', 'types:config'],
   agent: ['base', 'port', 'types:config'],
   fencing: ['base', 'port', 'agent', 'types:config'],
   netwatch: ['base', 'port', 'types:config'],
   control: ['base', 'port', 'types:wire', 'types:config', 'types:daemon'],
-  cli: ['base', 'config', 'port', 'control', 'daemon', 'agent', 'fencing', 'link', 'lease', 'lease-disk', 'lease', 'lease-disk'],
+  cli: ['base', 'config', 'port', 'control', 'daemon', 'agent', 'fencing', 'link', 'lease', 'lease-disk'],
   'mq/store': ['base', 'port', 'mq/core'],
   'mq/installation': ['base', 'mq/core'],
   'mq/listener': ['base', 'port', 'mq/core', 'mq/protocol', 'types:mq/installation'],
   client: ['base', 'mq/core', 'mq/protocol'],
   'mq/daemon': ['base', 'port', 'daemon', 'mq/core', 'mq/mqsc', 'mq/protocol', 'mq/store', 'mq/installation', 'mq/listener'],
   'mq/cli': ['base', 'port', 'cli', 'client', 'daemon', 'mq/listener', 'mq/core', 'mq/mqsc', 'mq/store', 'mq/installation', 'mq/daemon'],
-  daemon: ['base', 'config', 'wire', 'membership', 'resource', 'safety', 'cluster', 'fencing', 'netwatch', 'port', 'link', 'agent', 'control', 'lease', 'lease-disk', 'lease', 'lease-disk']
+  daemon: ['base', 'config', 'wire', 'membership', 'resource', 'safety', 'cluster', 'fencing', 'netwatch', 'port', 'link', 'agent', 'control', 'lease', 'lease-disk']
 }
-const pureHalf: ReadonlySet<string> = new Set(['base', 'config', 'wire', 'membership', 'resource', 'safety', 'cluster', 'lease', 'lease', 'mq/core', 'mq/mqsc', 'mq/protocol'])
+const pureHalf: ReadonlySet<string> = new Set(['base', 'config', 'wire', 'membership', 'resource', 'safety', 'cluster', 'lease', 'mq/core', 'mq/mqsc', 'mq/protocol'])
 const pureNodeModules: ReadonlySet<string> = new Set(['node:buffer', 'node:crypto'])
 
 /** Banned in the pure half, with what to use. Keys are `object.member`, `object.*` or a bare name. */
