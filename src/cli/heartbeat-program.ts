@@ -24,7 +24,9 @@ const commands: Readonly<Record<string, () => Promise<Register>>> = {
   status: async () => (await import('./status.js')).registerStatus,
   standby: async () => (await import('./move.js')).registerStandby,
   takeover: async () => (await import('./move.js')).registerTakeover,
-  cleanup: async () => (await import('./move.js')).registerCleanup
+  cleanup: async () => (await import('./move.js')).registerCleanup,
+  hold: async () => (await import('./hold.js')).registerHold,
+  'confirm-off': async () => (await import('./confirm-off.js')).registerConfirmOff
 }
 
 /** Linux-HA's flags and the commands they became. */

@@ -3,7 +3,7 @@
  * then nodes and links, then one row a group. Pure.
  */
 
-import type { GroupReport, LinkReport, NodeReport, StatusReport } from '../control/protocol.js'
+import type { GroupReport, LinkReport, NodeReport, SafetyReport, StatusReport } from '../control/protocol.js'
 
 export function statusText(report: StatusReport): string {
   const peers = report.nodes.filter(node => !node.isSelf)
@@ -14,6 +14,7 @@ export function statusText(report: StatusReport): string {
     `node ${report.node}: ${report.phase}, holds ${holdingText(report.holding)}; up ${age(report.uptimeMs)}, generation ${report.generation}`,
     `  keepalive ${age(report.timing.keepaliveMs)}, warntime ${age(report.timing.warntimeMs)}, deadtime ${age(report.timing.deadtimeMs)}, initdead ${age(report.timing.initdeadMs)}, auto_failback ${report.autoFailback}`,
     ...peers.flatMap(peerLines),
+    ...report.safety.map(safetyLine),
     '',
     ...groupTable(report.groups)
   ].join('\n')
@@ -33,9 +34,18 @@ function attention(report: StatusReport): readonly string[] {
   // A warning of the daemon that names the group already says it better.
   const own = stuck.filter(line => !report.warnings.some(warning => warning.includes(line.split(' ')[0] ?? line)))
   const lines = [...report.warnings, ...own].map(line => `WARNING: ${line}`)
-  if (report.stalls.count > 0) lines.push(`note: this node's daemon stalled ${report.stalls.count} times, ${age(report.stalls.longestMs)} at most`)
+  const { stalls } = report
+  if (stalls.count > 0) {
+    const last = stalls.lastAgoMs === null ? '' : `; last ${age(stalls.lastAgoMs)} ago for ${age(stalls.lastMs)}${stalls.cause === null ? '' : `: ${stalls.cause}`}`
+    lines.push(`note: this node's daemon stalled ${stalls.count} times, ${age(stalls.longestMs)} at most, ${age(stalls.totalMs)} in all${last}`)
+  }
+  if ((report.peerStalledMs ?? 0) > 0) lines.push(`note: ${report.nodes.find(node => !node.isSelf)?.name ?? 'the peer'} says that it stalled for ${age(report.peerStalledMs ?? 0)} since its start`)
   return lines
 }
+
+/** `fencing  proven    fence_ipmilan ip=10.0.0.9: last proven 3 h ago`. */
+const safetyLine = (one: SafetyReport): string =>
+  `  ${one.method.padEnd(8)} ${one.standing === 'unproven' ? 'UNPROVEN' : one.standing.padEnd(8)}  ${one.description === null ? '' : `${one.description}: `}${one.text}`
 
 function holdingText(holding: StatusReport['holding']): string {
   return holding === 'none' ? 'no resources' : holding === 'transition' ? 'resources in transition' : `${holding} resources`

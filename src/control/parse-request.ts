@@ -6,7 +6,8 @@
  * ignored, so that a newer command can speak to an older daemon.
  */
 
-import { protocolVersion } from './protocol.js'
+import { millis } from '../base/units.js'
+import { holdMsMax, holdReasonMax, protocolVersion } from './protocol.js'
 import type { ControlRequest, GroupScope } from './protocol.js'
 
 export type ParsedRequest =
@@ -51,6 +52,14 @@ function parseBody(body: Readonly<Record<string, unknown>>): ControlRequest | st
     case 'reload':
     case 'stop':
       return { kind }
+    case 'confirm-off':
+      return { kind }
+    case 'hold': {
+      const durationMs = body['durationMs']
+      const reason = body['reason'] ?? ''
+      if (typeof durationMs !== 'number' || !(durationMs >= 0 && durationMs <= holdMsMax)) return `durationMs must be a number of milliseconds from 0 to ${holdMsMax}`
+      return typeof reason === 'string' && reason.length <= holdReasonMax ? { kind, durationMs: millis(Math.round(durationMs)), reason: reason.replace(/[^\x20-\x7e]/g, '?') } : `reason must be a text of at most ${holdReasonMax} characters`
+    }
     case 'cleanup': {
       const scope = parseScope(body['scope'])
       return typeof scope === 'string' ? scope : { kind, scope }
@@ -70,7 +79,7 @@ function parseBody(body: Readonly<Record<string, unknown>>): ControlRequest | st
       return typeof force === 'boolean' ? { kind, scope, wait, force } : 'force must be true or false'
     }
     default:
-      return `unknown request ${shown(kind)}; known are status, standby, takeover, cleanup, reload, stop`
+      return `unknown request ${shown(kind)}; known are status, standby, takeover, cleanup, hold, confirm-off, reload, stop`
   }
 }
 

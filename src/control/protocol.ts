@@ -11,11 +11,15 @@
  */
 
 import type { ErrorCode } from '../base/errors.js'
+import type { Millis } from '../base/units.js'
 import type { GroupStateName } from '../wire/ownership.js'
 
 export const protocolVersion = 1
 export const lineBytesMax = 64 * 1024
 export const connectionsMax = 32
+/** As on the wire between nodes: a mistyped unit must not switch the cluster off. */
+export const holdMsMax = 3_600_000
+export const holdReasonMax = 80
 
 /** Which groups a standby or takeover means: Linux-HA's words, seen from the node that is asked, or one group's key. */
 export type GroupScope =
@@ -36,6 +40,10 @@ export type ControlRequest =
   | { readonly kind: 'reload' }
   /** Forget failures: look at every resource again and clear `failed` and `blocked` where it is really stopped. */
   | { readonly kind: 'cleanup'; readonly scope: GroupScope }
+  /** This node may be silent for so long (0 ends it); answered when the other node has heard of it. */
+  | { readonly kind: 'hold'; readonly durationMs: Millis; readonly reason: string }
+  /** An operator's word that the other node is off. */
+  | { readonly kind: 'confirm-off' }
 
 export type ControlResponse =
   | { readonly v: 1; readonly id: number; readonly progress: string }
@@ -83,6 +91,14 @@ export interface GroupReport {
   readonly reason: string
 }
 
+/** One means against two owners, strongest first in a report. */
+export interface SafetyReport {
+  readonly method: 'fencing' | 'lease' | 'arbiter' | 'quorum'
+  readonly standing: 'proven' | 'unproven' | 'absent'
+  readonly description: string | null
+  readonly text: string
+}
+
 export interface StatusReport {
   readonly version: string
   readonly pid: number
@@ -101,6 +117,9 @@ export interface StatusReport {
   readonly warnings: readonly string[]
   /** Datagrams by what became of them: accepted, duplicate, and each reason for refusal. */
   readonly datagrams: Readonly<Record<string, number>>
-  /** Own stalls noticed since start. */
-  readonly stalls: { readonly count: number; readonly longestMs: number }
+  /** Own stalls noticed since start; `cause` of the last one, where the kernel kept account of it. */
+  readonly stalls: { readonly count: number; readonly longestMs: number; readonly totalMs: number; readonly lastMs: number; readonly lastAgoMs: number | null; readonly cause: string | null }
+  /** What the other node said of its own stalls, in ms since its start; null while it has not. */
+  readonly peerStalledMs: number | null
+  readonly safety: readonly SafetyReport[]
 }

@@ -237,7 +237,7 @@ class Core implements Daemon {
   ask(request: ControlRequest, reply: ControlReply): void {
     const { clock, logger, version } = this.#options
     if (request.kind === 'status') {
-      const context = { settings: this.#settings, now: clock.monotonic(), version, pid: process.pid, logLinesLost: logger.dropped() }
+      const context = { settings: this.#settings, now: clock.monotonic(), version, pid: process.pid, logLinesLost: logger.dropped(), safeguards: this.#safeguards.texts(), troubles: [] }
       return reply.done({ kind: 'status', status: statusReport(this.#runner.state, context) })
     }
     if (request.kind === 'reload') return supervise('reload', this.reload(reply))

@@ -4,8 +4,9 @@ import { elapsed, type Instant } from '../base/units.js'
 import { differencesOf } from '../cluster/differences.js'
 import { peerGroup, shownState } from '../cluster/turn.js'
 import type { ClusterSettings, ClusterState, GroupSettings, GroupState } from '../cluster/types.js'
-import type { GroupReport, LinkReport, NodeReport, StatusReport } from '../control/protocol.js'
+import type { GroupReport, LinkReport, NodeReport, SafetyReport, StatusReport } from '../control/protocol.js'
 import { isHeld, type GroupStateName } from '../wire/ownership.js'
+import { safetyReport, safetyWarnings, type SafeguardTexts } from './safety-report.js'
 
 export interface ReportContext {
   readonly settings: ClusterSettings
@@ -13,11 +14,15 @@ export interface ReportContext {
   readonly version: string
   readonly pid: number
   readonly logLinesLost: number
+  readonly safeguards: SafeguardTexts
+  /** What the edges found that needs an administrator: addresses in use elsewhere, addresses that cannot be put back. */
+  readonly troubles: readonly string[]
 }
 
 export function statusReport(state: ClusterState, context: ReportContext): StatusReport {
   const { settings, now } = context
   const groups = settings.groups.map((setup, index) => groupReport(state, context, setup, state.groups[index]))
+  const safety = safetyReport(state, settings, { now, texts: context.safeguards })
   return {
     version: context.version,
     pid: context.pid,
@@ -30,9 +35,23 @@ export function statusReport(state: ClusterState, context: ReportContext): Statu
     nodes: [selfReport(state, context), peerReport(state, context)],
     groups,
     holding: holding(state, settings),
-    warnings: warnings(state, context, groups),
+    warnings: warnings(state, context, { groups, safety }),
     datagrams: { accepted: state.accepted, ...Object.fromEntries([...state.refusals].map(([reason, refused]) => [reason, refused.count])) },
-    stalls: { count: state.stalls.count, longestMs: Math.round(state.stalls.longestMs) }
+    stalls: stalls(state, now),
+    peerStalledMs: state.peer.view?.health.stalledMs ?? null,
+    safety
+  }
+}
+
+function stalls(state: ClusterState, now: Instant): StatusReport['stalls'] {
+  const { count, longestMs, totalMs, last } = state.stalls
+  return {
+    count,
+    longestMs: Math.round(longestMs),
+    totalMs: Math.round(totalMs),
+    lastMs: Math.round(last?.ms ?? 0),
+    lastAgoMs: last === null ? null : Math.round(elapsed(last.at, now)),
+    cause: last?.cause ?? null
   }
 }
 
@@ -165,8 +184,9 @@ const isKept = (state: GroupStateName): boolean => state === 'running' || state 
 
 const isAlone = (state: ClusterState): boolean => state.peer.standing.kind === 'dead' || state.peer.standing.kind === 'left'
 
-function warnings(state: ClusterState, context: ReportContext, groups: readonly GroupReport[]): readonly string[] {
+function warnings(state: ClusterState, context: ReportContext, reports: { readonly groups: readonly GroupReport[]; readonly safety: readonly SafetyReport[] }): readonly string[] {
   const { settings } = context
+  const { groups } = reports
   const { peer } = state
   const found: string[] = []
   for (const group of groups) {
@@ -185,8 +205,8 @@ function warnings(state: ClusterState, context: ReportContext, groups: readonly 
   }
   const deadLinks = state.links.filter(link => peer.standing.kind === 'alive' && !link.isUp)
   for (const link of deadLinks) found.push(`link ${link.description} does not carry ${peer.name}: the cluster hangs on ${state.links.length - deadLinks.length} link(s)`)
-  if (state.links.length === 1) found.push('there is one heartbeat link only: when it is cut, both nodes take everything')
-  found.push('no fencing is configured: a silent node is taken for dead without proof, and shared disks are not protected')
+  if (state.links.length === 1) found.push('there is one heartbeat link only: when it is cut, the nodes cannot hear each other')
+  found.push(...safetyWarnings(state, settings, reports.safety, context.now), ...context.troubles)
   if (context.logLinesLost > 0) found.push(`${context.logLinesLost} log lines were lost: is the disk under the log full or slow?`)
   return found
 }

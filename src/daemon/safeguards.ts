@@ -11,6 +11,7 @@ import type { Connectivity } from '../port/connectivity.js'
 import type { Fencing } from '../port/fencing.js'
 import type { LeaseArea } from '../port/lease.js'
 import type { Heard } from '../wire/status.js'
+import type { SafeguardTexts } from './safety-report.js'
 import { supervise } from './supervise.js'
 
 /** Giving leases and keys back must not keep a stopping daemon waiting. */
@@ -80,6 +81,11 @@ export class Safeguards {
   show(payload: Uint8Array, status: { readonly generation: number; readonly sequence: number; readonly holdMs: number; readonly isNews: boolean }): void {
     const promisedMs = Math.max(this.#context.leaseMs, status.holdMs)
     this.#parts.lease?.show(payload, { generation: status.generation, sequence: status.sequence, promisedMs, isUrgent: status.isNews })
+  }
+
+  texts(): SafeguardTexts {
+    const { arbiter, connectivity, fencing, lease } = this.#parts
+    return { fencing: fencing?.description ?? null, lease: lease?.description ?? null, arbiter: arbiter?.description ?? null, quorum: connectivity?.description ?? null }
   }
 
   async close(): Promise<void> {

@@ -98,7 +98,9 @@ export function report(more: Partial<StatusReport> = {}): StatusReport {
     holding: 'local',
     warnings: [],
     datagrams: { accepted: 900 },
-    stalls: { count: 0, longestMs: 0 },
+    stalls: { count: 0, longestMs: 0, totalMs: 0, lastMs: 0, lastAgoMs: null, cause: null },
+    peerStalledMs: null,
+    safety: [],
     ...more
   }
 }

@@ -65,7 +65,7 @@ GROUP             HOME  HERE     THERE    OWNER  REASON
 t.test('status: trouble -> said before everything else', async t => {
   const w = world(t)
   const group = { key: '10.0.0.5', home: 'ha1', resources: ['10.0.0.5'], here: 'blocked' as const, there: null, owner: null, reason: 'umount /data: target is busy' }
-  await w.serve((_request, reply) => reply.done({ kind: 'status', status: report({ warnings: ['different haresources'], groups: [group], stalls: { count: 2, longestMs: 400 } }) }))
+  await w.serve((_request, reply) => reply.done({ kind: 'status', status: report({ warnings: ['different haresources'], groups: [group], stalls: { count: 2, longestMs: 400, totalMs: 400, lastMs: 0, lastAgoMs: null, cause: null } }) }))
   writeFileSync(w.context.paths.guardPidFile, '4194300\n')
   const lines = (await w.run(heartbeat, 'status')).out.split('\n')
   t.match(lines.slice(1, 5), [

@@ -81,7 +81,7 @@ function reportOf(one: Case = {}): StatusReport {
     ...one.state,
     peer: { ...fresh.peer, ...aliveAt(4_900, viewOf(settings, ...settings.groups.map(() => 'stopped' as const))), ...one.peer }
   }
-  return statusReport(state, { settings, now: instant(5_000.4), version: '0.1.0', pid: 99, logLinesLost: one.logLinesLost ?? 0 })
+  return statusReport(state, { settings, now: instant(5_000.4), version: '0.1.0', pid: 99, logLinesLost: one.logLinesLost ?? 0, safeguards: { fencing: null, lease: null, arbiter: null, quorum: null }, troubles: [] })
 }
 const holdingOf = (one: Case): StatusReport['holding'] => reportOf(one).holding
 const warningsOf = (one: Case): readonly string[] => reportOf(one).warnings.filter(text => !text.startsWith('no fencing'))
@@ -93,7 +93,7 @@ t.test('report: facts of this life -> carried over, durations in whole milliseco
   const report = reportOf({ state: { accepted: 12, refusals: new Map([['replay', { count: 3, unreported: 0, reportedAt: instant(0) }]]), stalls: { count: 2, longestMs: 80.6, totalMs: 120.2, last: { at: instant(4_000), ms: 39.6, cause: 'it waited for a processor' } } } })
   t.match(report, { version: '0.1.0', pid: 99, node: 'ha1', phase: 'active', uptimeMs: 4_000, generation: 40, autoFailback: 'off' })
   t.strictSame(report.datagrams, { accepted: 12, replay: 3 })
-  t.strictSame(report.stalls, { count: 2, longestMs: 81 })
+  t.strictSame(report.stalls, { count: 2, longestMs: 81, totalMs: 120, lastMs: 40, lastAgoMs: 1_000, cause: 'it waited for a processor' })
   t.strictSame(report.timing, both.timing)
 })
 
@@ -180,7 +180,7 @@ t.test('links: of this node tell whether the media work, of the peer whether it 
 })
 
 t.test('warnings: all is well -> only what is always true without fencing', async t => {
-  t.strictSame(reportOf({ runs: [runs, runs] }).warnings, ['no fencing is configured: a silent node is taken for dead without proof, and shared disks are not protected'])
+  t.strictSame(reportOf({ runs: [runs, runs] }).warnings, ['no fencing, lease or arbiter is configured: a silent node is taken for dead without proof, and shared disks are not protected'])
 })
 
 t.test('warnings: a group runs nowhere -> said when this node is settled, not before', async t => {
@@ -201,7 +201,7 @@ t.test('warnings: a link does not carry a living peer -> said, with how many are
 
 t.test('warnings: one link only -> said even while it works', async t => {
   t.strictSame(warningsOf({ runs: [runs, runs], state: { links: linksOf({ isUp: true }).slice(0, 1) } }), [
-    'there is one heartbeat link only: when it is cut, both nodes take everything'
+    'there is one heartbeat link only: when it is cut, the nodes cannot hear each other'
   ])
 })
 
