@@ -66,6 +66,7 @@ class ConfiguredFencing implements ConfirmableFencing {
   readonly #options: FencingOptions
   readonly #clock: Clock
   readonly #children: Children
+  readonly #graceMs: Millis
   readonly #plans: ReadonlyMap<string, readonly Level[]>
   readonly #attempts = new Map<string, Attempt>()
   /** Ends tests and switchings-on. */
@@ -78,7 +79,8 @@ class ConfiguredFencing implements ConfirmableFencing {
     this.#config = config
     this.#options = options
     this.#clock = options.clock
-    this.#children = new Children({ clock: options.clock, runDir: options.runDir, graceMs: options.graceMs ?? millis(300) })
+    this.#graceMs = options.graceMs ?? millis(300)
+    this.#children = new Children({ clock: options.clock, runDir: options.runDir, graceMs: this.#graceMs })
     const plans = config.plans.filter(plan => plan.victim !== options.self)
     this.#plans = new Map(plans.map(({ victim, levels }) => [victim, levels.map(level => level.map(device => this.#driver(device)))]))
     this.description = [...this.#plans.values()].map(levels => levels.map(level => level.map(device => device.description).join(' and ')).join('; then ')).join('; ')
@@ -105,7 +107,7 @@ class ConfiguredFencing implements ConfirmableFencing {
     this.#attempts.set(victim, { abort, confirm: () => operator.resolve('confirmed') })
     try {
       // Those beaten by the deadline still have to be told to stop and to say what they were doing.
-      const until = after(startedAt, millis(Math.max(0, timeoutMs - marginMs(timeoutMs))))
+      const until = after(startedAt, millis(Math.max(0, timeoutMs - this.#marginMs(timeoutMs))))
       const { action, retries } = this.#config
       const retryPauseMs = this.#options.retryPauseMs ?? millis(500)
       const work = fenceByLevels(levels, victim, { until, signal: abort.signal }, { clock: this.#clock, action, retries, retryPauseMs }, said)
@@ -141,7 +143,7 @@ class ConfiguredFencing implements ConfirmableFencing {
     if (signal.aborted) end()
     this.#minor.add(abort)
     try {
-      const until = after(startedAt, millis(Math.max(0, timeoutMs - marginMs(timeoutMs))))
+      const until = after(startedAt, millis(Math.max(0, timeoutMs - this.#marginMs(timeoutMs))))
       const tested = await Promise.race([testLevels(levels, victim, { until, signal: abort.signal }, this.#clock), ended.promise])
       if (tested === 'over') return { kind: 'unproven', said: ['the test was ended before all devices had answered'] }
       return { kind: tested.isProven ? 'proven' : 'unproven', said: tested.said }
@@ -184,6 +186,11 @@ class ConfiguredFencing implements ConfirmableFencing {
     this.#restoring.add(restoring)
   }
 
+  /** What is kept back from the devices' time for ending those that hang and hearing why. */
+  #marginMs(timeoutMs: Millis): number {
+    return Math.min(this.#graceMs + 500, timeoutMs / 3)
+  }
+
   #endMinor(): void {
     for (const abort of this.#minor) abort.abort()
     this.#minor.clear()
@@ -206,9 +213,6 @@ class ConfiguredFencing implements ConfirmableFencing {
     }
   }
 }
-
-/** What is kept back from the devices' time for ending those that hang and hearing why. */
-const marginMs = (timeoutMs: Millis): number => Math.min(1000, timeoutMs / 10)
 
 function deferred<T>(): { readonly promise: Promise<T>; resolve(value: T): void } {
   let settle: (value: T) => void = () => undefined
