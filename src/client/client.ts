@@ -49,7 +49,7 @@ export interface QueueOptions extends OpenOptions {
 export interface SubscribeOptions {
   /** Topic object whose topic string goes before `topic`. */
   readonly object?: string
-  /** A durable subscription of this name, made when there is none, and gone on with when there is. */
+  /** A durable subscription of this name, made when there is none, and gone on with when there is: then another topic is 2510, another selector 2524. */
   readonly durableName?: string
   /** SQL-92 over properties and header fields. */
   readonly selector?: string

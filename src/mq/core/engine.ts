@@ -163,7 +163,10 @@ export interface SubscribeRequest {
   /** Name of a durable subscription, unique in the queue manager; null for one that ends with the connection. */
   readonly durableName: string | null
   readonly selector?: string
-  /** Resume an existing durable subscription of the name; without it an existing name is 2432. */
+  /**
+   * Resume an existing durable subscription of the name; without it an existing name is 2432. Another topic than it has is
+   * 2510, another selector 2524; an empty topic and no selector take it as it is.
+   */
   readonly resume?: boolean
   readonly create?: boolean
 }

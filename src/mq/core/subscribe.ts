@@ -24,7 +24,7 @@ export function subscribe(state: CoreState, id: ConnectionId, request: Subscribe
   const name = request.durableName
   if (name !== null && (name === '' || name.length > nameLengthMax)) return refused(reasons.subscriptionNameError)
   const known = name === null ? undefined : state.subscriptions.byName.get(name)
-  if (known !== undefined) return request.resume === true ? attach(state, connection, known, true) : refused(reasons.subscriptionAlreadyExists)
+  if (known !== undefined) return request.resume === true ? resume(state, connection, known, request) : refused(reasons.subscriptionAlreadyExists)
   if (name !== null && request.create === false) return refused(reasons.noSubscription)
   const path = topicOf(state, request.object ?? '', request.topic, 'subscribe')
   if (!path.ok) return path
@@ -36,6 +36,21 @@ export function subscribe(state: CoreState, id: ConnectionId, request: Subscribe
   const attached = attach(state, connection, made.value, false)
   if (attached.ok) sendRetained(state, made.value)
   return attached
+}
+
+/** What the request says must be what the subscription is; what it leaves out is taken as it is. */
+function resume(state: CoreState, connection: Connection, known: Subscription, request: SubscribeRequest): Result<Subscribed> {
+  if (known.handle !== null) return refused(reasons.subscriptionInUse)
+  const object = request.object ?? ''
+  if (object !== '' || request.topic !== '') {
+    const path = topicOf(state, object, request.topic, 'subscribe')
+    if (!path.ok) return path
+    if (path.value.topic !== known.topic) return refused(reasons.topicNotAlterable)
+  }
+  const selector = selectorOf(request.selector)
+  if (!selector.ok) return selector
+  if (selector.value !== null && selector.value.text !== known.selector?.text) return refused(reasons.selectorNotAlterable)
+  return attach(state, connection, known, true)
 }
 
 function refusalByTopic(state: CoreState, topic: string, isDurable: boolean): Reason {

@@ -151,6 +151,26 @@ t.test('durable subscription: kept while nobody is there, and through a restart;
   t.match(f.qm.subscriptions(), [{ name: 'mine', topic: 'a/#', destination: first.queue, isDurable: true, messages: 1 }])
 })
 
+t.test('durable subscription: resumed with another topic or selector -> 2510, 2524, nothing changed; with none -> as it is', async t => {
+  const { f, c } = withTopics()
+  f.define('TOPIC', 'OBJECT', { TOPICSTR: 'a' })
+  const named = { durableName: 'mine', resume: true }
+  f.subscribe(c, 'a/#', { ...named, selector: 'price > 10' })
+  t.equal(refusal(f, f.connect(), 'b', named), 2429, 'in use')
+  f.qm.disconnect(c, 'orderly')
+  const again = f.connect()
+  t.equal(refusal(f, again, 'b/#', named), 2510)
+  t.equal(refusal(f, again, 'a', { ...named, object: 'OBJECT' }), 2510, 'a/a')
+  t.equal(refusal(f, again, 'a/#', { ...named, selector: 'price > 11' }), 2524)
+  t.equal(refusal(f, again, 'a/#', { ...named, selector: 'price >' }), 2459)
+  t.match(f.qm.subscriptions(), [{ name: 'mine', topic: 'a/#' }])
+  for (const [topic, more] of [['a/#', { selector: 'price > 10' }], ['a/#', {}], ['', {}], ['#', { object: 'OBJECT' }]] as const) {
+    const resumed = f.subscribe(again, topic, { ...named, ...more })
+    t.equal(resumed.resumed, true)
+    f.qm.close(again, resumed.handle)
+  }
+})
+
 t.test('unsubscribe: the subscription and its queue go with all messages; 2428 when there is none, 2429 when another uses it', async t => {
   const { f, c } = withTopics()
   const { queue } = f.subscribe(c, 'a', { durableName: 'mine' })
