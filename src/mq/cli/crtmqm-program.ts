@@ -15,7 +15,7 @@ import type { NewQueueManager } from './create-queue-manager.js'
 import type { OptionSpec } from './options.js'
 
 const invalidLogSize = 115
-const notHere = ['sx', 'sxs', 'fs', 'rr', 'lr', 'ic', 'ii', 'iv', 'g'] as const
+const notHere = ['sx', 'sxs', 'fs', 'rr', 'lr', 'lln', 'ic', 'ii', 'iv', 'g'] as const
 
 /** What crtmqm and hacrtmqm can be told. */
 export const creationOptions: readonly OptionSpec[] = [
@@ -23,9 +23,8 @@ export const creationOptions: readonly OptionSpec[] = [
   { name: 'd', value: 'queue', help: 'default transmission queue (DEFXMITQ)' },
   { name: 'h', value: 'n', help: 'handles one application may hold open (MAXHANDS), 1 to 999999999; default 256' },
   { name: 'lc', help: 'circular log (default): its files are used again' },
-  { name: 'll', help: 'linear log: files are kept, and media images can be recorded' },
-  { name: 'lla', help: 'linear log, as -ll' },
-  { name: 'lln', help: 'linear log, as -ll' },
+  { name: 'll', help: 'linear log: files are kept until somebody deletes them, and media images can be recorded' },
+  { name: 'lla', help: 'linear log with automatic management: files that no recovery needs any more are deleted' },
   { name: 'lf', value: 'pages', help: 'size of a log file in pages of 4 KB, 64 to 65535; default 4096; fixed for life' },
   { name: 'lp', value: 'n', help: 'primary log files, 2 to 510; default 3' },
   { name: 'ls', value: 'n', help: 'secondary log files, 1 to 509; default 2; both together at most 511' },
@@ -144,13 +143,14 @@ export function readCreation({ options, complain }: Surroundings, name: string):
   }
   for (const value of Object.values(numbers)) if (typeof value === 'string') return refuse(value)
   const number = (key: keyof typeof numbers): number | null => numbers[key] as number | null // the texts were refused above
-  const types = ['lc', 'll', 'lla', 'lln'].filter(flag => options.has(flag))
+  const types = ['lc', 'll', 'lla'].filter(flag => options.has(flag))
   if (types.length > 1) return refuse(`-${types.join(' and -')} exclude each other`)
   const log: Omit<LogSettings, 'path'> = {
     primaryFiles: number('lp') ?? logDefaults.primaryFiles,
     secondaryFiles: number('ls') ?? logDefaults.secondaryFiles,
     filePages: number('lf') ?? logDefaults.filePages,
-    type: types.length === 0 || types[0] === 'lc' ? 'CIRCULAR' : 'LINEAR'
+    type: types.length === 0 || types[0] === 'lc' ? 'CIRCULAR' : 'LINEAR',
+    management: types[0] === 'lla' ? 'AUTOMATIC' : 'MANUAL'
   }
   if (log.primaryFiles + log.secondaryFiles > logRanges.filesInAllMax) {
     return refuse(`${log.primaryFiles} primary and ${log.secondaryFiles} secondary log files are more than ${logRanges.filesInAllMax}`, invalidLogSize)

@@ -50,6 +50,7 @@ export async function openLog(options: OpenLogOptions): Promise<OpenLog> {
     epoch,
     primary: settings.primaryFiles,
     secondary: settings.secondaryFiles,
+    deletesBelowMedia: settings.type === 'LINEAR' && settings.management === 'AUTOMATIC',
     mayWrite
   })
   const spool = await MessageSpool.open({ disk: realDisk, directory: options.spoolDirectory, memoryBytes: options.spoolMemoryBytes, fileBytes: spoolFileBytesMax })

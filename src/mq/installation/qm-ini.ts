@@ -16,12 +16,17 @@ import type { Attribute, IniFault, Stanza } from './stanza.js'
 
 export type LogType = 'CIRCULAR' | 'LINEAR'
 
+/** Who deletes extents of a linear log that no recovery needs: an administrator, or the queue manager. */
+export type LogManagement = 'MANUAL' | 'AUTOMATIC'
+
 export interface LogSettings {
   readonly primaryFiles: number
   readonly secondaryFiles: number
   /** Pages of 4096 bytes in one log file. */
   readonly filePages: number
   readonly type: LogType
+  /** Of a linear log; a circular one uses its extents again. */
+  readonly management: LogManagement
   readonly path: string
 }
 
@@ -46,7 +51,7 @@ export interface QueueManagerSettings {
 
 /** Ranges of reference 1.2 and 2.3. */
 export const logRanges = { primaryFiles: [2, 510], secondaryFiles: [1, 509], filePages: [64, 65_535], filesInAllMax: 511 } as const
-export const logDefaults = { primaryFiles: 3, secondaryFiles: 2, filePages: 4096, type: 'CIRCULAR' as LogType } as const
+export const logDefaults = { primaryFiles: 3, secondaryFiles: 2, filePages: 4096, type: 'CIRCULAR' as LogType, management: 'MANUAL' as LogManagement } as const
 export const channelsMaxDefault = 20_000
 export const backlogDefault = 100
 export const portDefault = 1414
@@ -94,6 +99,7 @@ export function parseQmIni(text: string, file: string): ParsedQmIni {
     secondaryFiles: reader.number('Log', 'LogSecondaryFiles', logRanges.secondaryFiles, logDefaults.secondaryFiles),
     filePages: reader.number('Log', 'LogFilePages', logRanges.filePages, logDefaults.filePages),
     type: reader.word('Log', 'LogType', ['CIRCULAR', 'LINEAR'], logDefaults.type),
+    management: reader.word('Log', 'LogManagement', ['MANUAL', 'AUTOMATIC'], logDefaults.management),
     path: logPath
   }
   if (log.primaryFiles + log.secondaryFiles > logRanges.filesInAllMax) reader.refuse('Log', 'LogSecondaryFiles', `at most ${logRanges.filesInAllMax - log.primaryFiles} beside ${log.primaryFiles} primary files`)
@@ -186,6 +192,7 @@ export const newQmIni = (log: LogSettings): string =>
       ['LogSecondaryFiles', log.secondaryFiles],
       ['LogFilePages', log.filePages],
       ['LogType', log.type],
+      ...(log.type === 'LINEAR' ? [['LogManagement', log.management] as const] : []),
       ['LogPath', log.path]
     ]),
     formatStanza('TCP', [['Port', portDefault]]),

@@ -49,6 +49,7 @@ t.test('crtmqm: wrong names, numbers and combinations -> a code of its own, and 
     [['-lf', '63', 'Q'], 39, /64 to 65535/],
     [['-lp', '510', '-ls', '509', 'Q'], 115, /more than 511/],
     [['-lc', '-ll', 'Q'], 39, /exclude each other/],
+    [['-lln', 'Q'], 39, /-lln is not available here/],
     [['-p', '65536', 'Q'], 39, /1 to 65535/],
     [['-u', 'bad name', 'Q'], 39, /not the name of a queue/],
     [['-c', 'x'.repeat(65), 'Q'], 39, /64 characters/],
@@ -59,6 +60,29 @@ t.test('crtmqm: wrong names, numbers and combinations -> a code of its own, and 
   for (const [args, code, says] of cases) t.match(await inProcess(crtmqm, args, { MQ_DATA_ROOT: host.root }), { code, stderr: says }, args.join(' '))
   t.equal(await host.do('dspmq', ['--json']), '[]\n')
   t.strictSame(fs.existsSync(path.join(host.root, 'qmgrs')) ? fs.readdirSync(path.join(host.root, 'qmgrs')) : [], [])
+})
+
+t.test('crtmqm -ll, -lla: files of a linear log that no recovery needs -> kept by the one, deleted by the other', async t => {
+  const host = new MqHost(t)
+  const firstFile = async (name: string, option: string): Promise<string> => {
+    await host.do('crtmqm', [option, '-lf', '64', '-lp', '4', '-ls', '2', name])
+    await host.do('strmqm', [name])
+    await host.mqsc(name, 'DEFINE QLOCAL(Q) MAXMSGL(100000)')
+    await using connection = await host.connect(name)
+    await using queue = await connection.openQueue('Q')
+    for (let number = 0; number < 100; number += 1) {
+      await queue.put(Buffer.alloc(50_000), { persistent: true })
+      await queue.get()
+    }
+    await host.do('endmqm', ['-i', name])
+    return fs.readdirSync(path.join(host.root, 'log', name, 'active')).filter(file => /^S\d+\.LOG$/.test(file)).sort()[0] ?? ''
+  }
+  t.equal(await firstFile('MAN', '-ll'), 'S0000000.LOG')
+  t.ok((await firstFile('AUTO', '-lla')) > 'S0000009.LOG', 'the first ones are gone')
+  t.match(fs.readFileSync(path.join(host.root, 'qmgrs/AUTO/qm.ini'), 'utf8'), /LogManagement=AUTOMATIC/)
+  const archived = path.join(host.root, 'qmgrs/MAN/qm.ini')
+  fs.writeFileSync(archived, fs.readFileSync(archived, 'utf8').replace('LogManagement=MANUAL', 'LogManagement=Archive'))
+  t.match(await host.run('strmqm', ['MAN']), { code: 71, stderr: /LogManagement[\s\S]*MANUAL, AUTOMATIC/ })
 })
 
 t.test('strmqm: the lines of a start in order; a second one -> 5; kill -9 -> ended unexpectedly, and it starts again', async t => {

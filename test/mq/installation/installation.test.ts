@@ -71,7 +71,7 @@ t.test('mqs.ini: faults -> all of them, each with file and line; nothing is used
   ])
 })
 
-const log = { primaryFiles: 3, secondaryFiles: 2, filePages: 4096, type: 'LINEAR', path: '/l/Q' } as const
+const log = { primaryFiles: 3, secondaryFiles: 2, filePages: 4096, type: 'LINEAR', management: 'AUTOMATIC', path: '/l/Q' } as const
 
 t.test('qm.ini: a new one -> read back as it was meant', async t => {
   const { settings, faults } = parseQmIni(newQmIni(log), 'qm.ini')
