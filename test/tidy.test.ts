@@ -34,15 +34,17 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   agent: ['base', 'port', 'types:config'],
   fencing: ['base', 'port', 'agent', 'types:config'],
   netwatch: ['base', 'port', 'types:config'],
+  arbiter: ['base', 'port', 'config'],
+  connectivity: ['base', 'port', 'config'],
   control: ['base', 'port', 'types:wire', 'types:config', 'types:daemon'],
-  cli: ['base', 'config', 'port', 'control', 'daemon', 'agent', 'fencing', 'link', 'lease', 'lease-disk'],
+  cli: ['base', 'config', 'port', 'control', 'daemon', 'agent', 'fencing', 'arbiter', 'connectivity', 'link', 'lease', 'lease-disk'],
   'mq/store': ['base', 'port', 'mq/core'],
   'mq/installation': ['base', 'mq/core'],
   'mq/listener': ['base', 'port', 'mq/core', 'mq/protocol', 'types:mq/installation'],
   client: ['base', 'mq/core', 'mq/protocol'],
   'mq/daemon': ['base', 'port', 'daemon', 'mq/core', 'mq/mqsc', 'mq/protocol', 'mq/store', 'mq/installation', 'mq/listener'],
   'mq/cli': ['base', 'port', 'cli', 'client', 'daemon', 'mq/listener', 'mq/core', 'mq/mqsc', 'mq/store', 'mq/installation', 'mq/daemon'],
-  daemon: ['base', 'config', 'wire', 'membership', 'resource', 'safety', 'cluster', 'fencing', 'netwatch', 'port', 'link', 'agent', 'control', 'lease', 'lease-disk']
+  daemon: ['base', 'config', 'wire', 'membership', 'resource', 'safety', 'cluster', 'fencing', 'arbiter', 'connectivity', 'netwatch', 'port', 'link', 'agent', 'control', 'lease', 'lease-disk']
 }
 const pureHalf: ReadonlySet<string> = new Set(['base', 'config', 'wire', 'membership', 'resource', 'safety', 'cluster', 'lease', 'mq/core', 'mq/mqsc', 'mq/protocol'])
 const pureNodeModules: ReadonlySet<string> = new Set(['node:buffer', 'node:crypto'])
