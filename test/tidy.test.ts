@@ -23,7 +23,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   membership: ['base', 'types:wire', 'types:config'],
   resource: ['base', 'types:wire', 'types:membership', 'types:config', 'types:port'],
   safety: ['base', 'types:port', 'types:wire', 'types:membership'],
-  cluster: ['base', 'config', 'wire', 'membership', 'resource', 'safety', 'types:port', 'types:control'],
+  agreement: ['base', 'wire', 'types:config'],
+  sync: ['base', 'port', 'wire', 'agreement', 'agent', 'types:config'],
+  cluster: ['base', 'config', 'wire', 'membership', 'resource', 'safety', 'agreement', 'types:port', 'types:control'],
   'mq/core': ['base'],
   'mq/mqsc': ['base', 'mq/core'],
   'mq/protocol': ['base', 'mq/core'],
@@ -37,16 +39,16 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   arbiter: ['base', 'port', 'config'],
   connectivity: ['base', 'port', 'config'],
   control: ['base', 'port', 'types:wire', 'types:config', 'types:daemon'],
-  cli: ['base', 'config', 'port', 'control', 'daemon', 'agent', 'fencing', 'arbiter', 'connectivity', 'link', 'lease', 'lease-disk'],
+  cli: ['base', 'config', 'port', 'control', 'daemon', 'agent', 'fencing', 'arbiter', 'connectivity', 'link', 'lease', 'lease-disk', 'agreement', 'sync'],
   'mq/store': ['base', 'port', 'mq/core'],
   'mq/installation': ['base', 'mq/core'],
   'mq/listener': ['base', 'port', 'mq/core', 'mq/protocol', 'types:mq/installation'],
   client: ['base', 'mq/core', 'mq/protocol'],
   'mq/daemon': ['base', 'port', 'daemon', 'mq/core', 'mq/mqsc', 'mq/protocol', 'mq/store', 'mq/installation', 'mq/listener'],
   'mq/cli': ['base', 'port', 'cli', 'client', 'daemon', 'mq/listener', 'mq/core', 'mq/mqsc', 'mq/store', 'mq/installation', 'mq/daemon'],
-  daemon: ['base', 'config', 'wire', 'membership', 'resource', 'safety', 'cluster', 'fencing', 'arbiter', 'connectivity', 'netwatch', 'port', 'link', 'agent', 'control', 'lease', 'lease-disk']
+  daemon: ['base', 'config', 'wire', 'membership', 'resource', 'safety', 'cluster', 'fencing', 'arbiter', 'connectivity', 'netwatch', 'port', 'link', 'agent', 'control', 'lease', 'lease-disk', 'agreement', 'sync']
 }
-const pureHalf: ReadonlySet<string> = new Set(['base', 'config', 'wire', 'membership', 'resource', 'safety', 'cluster', 'lease', 'mq/core', 'mq/mqsc', 'mq/protocol'])
+const pureHalf: ReadonlySet<string> = new Set(['base', 'config', 'wire', 'membership', 'resource', 'safety', 'agreement', 'cluster', 'lease', 'mq/core', 'mq/mqsc', 'mq/protocol'])
 const pureNodeModules: ReadonlySet<string> = new Set(['node:buffer', 'node:crypto'])
 
 /** Banned in the pure half, with what to use. Keys are `object.member`, `object.*` or a bare name. */

@@ -23,7 +23,7 @@ import { unprovenSafety } from '../safety/types.js'
 import { isHeld, type GroupView, type NodeView } from '../wire/ownership.js'
 import type { Heard } from '../wire/status.js'
 import { decideGroup, isHeldByPeer } from './decide-group.js'
-import { noteDifferences } from './differences.js'
+import { noteDifferences, nothingCompared, onCompared } from './differences.js'
 import { onLinuxHa } from './linux-ha.js'
 import { onAsked, settleMoves } from './operator.js'
 import { healthOf, lapseOf, onArbiter, onCarrier, onConnectivity, onFencedEvent, onFencingTested, onLease, peerTiming, safetyDeadline, settleFence, settleRights, settleWanted } from './safety.js'
@@ -79,6 +79,8 @@ export function initialState(settings: ClusterSettings, now: Instant): ClusterSt
     rememberedAt: now,
     differences: '',
     comparedGroups: null,
+    agreement: settings.agreement,
+    comparison: nothingCompared,
     isPortClosed: false,
     isCatchingUp: false,
     stalls: { count: 0, longestMs: 0, totalMs: 0, last: null },
@@ -142,6 +144,11 @@ function record(turn: Turn, event: ClusterEvent): void {
       return onConnectivity(turn, event)
     case 'carrier':
       return onCarrier(turn, event.group, event.trouble)
+    case 'agreement':
+      turn.state = { ...turn.state, agreement: event.agreement }
+      return
+    case 'compared':
+      return onCompared(turn, event.theirs, event.differences, event.trouble)
     default:
       return unreachable(event)
   }
@@ -387,7 +394,7 @@ function currentView(turn: Turn): NodeView {
     return { id: setup.id, digest: setup.digest, state: shownState(group), epoch: group.epoch, avoid: group.avoid, wanted: group.wantedUntil !== null, canServe: group.carrierTrouble === null }
   })
   const acknowledged = peer.generation === null || peer.heardAt === null ? null : { generation: peer.generation, sequence: peer.window.newest }
-  return { phase: state.phase, acknowledged, hearsPeer: peer.standing.kind === 'alive', groups, health: healthOf(state, settings, turn.now), agreement: settings.agreement }
+  return { phase: state.phase, acknowledged, hearsPeer: peer.standing.kind === 'alive', groups, health: healthOf(state, settings, turn.now), agreement: state.agreement }
 }
 
 /** Two views that differ in nothing but the running acknowledgement. */

@@ -3,6 +3,7 @@
  * next; whoever runs it performs the effects in order and posts their outcomes as events (style B3).
  */
 
+import type { Difference } from '../agreement/differences.js'
 import type { NoteLevel } from '../base/note.js'
 import type { Instant, Millis } from '../base/units.js'
 import type { LinkState } from '../membership/links.js'
@@ -15,6 +16,7 @@ import type { SafetySettings, SafetyState } from '../safety/types.js'
 import type { Agreement, NodePhase, NodeView } from '../wire/ownership.js'
 import type { Heard } from '../wire/status.js'
 import type { Field } from '../wire/message.js'
+import type { Comparison } from './differences.js'
 
 export interface GroupSettings extends GroupSetup {
   readonly id: string
@@ -31,7 +33,7 @@ export interface ClusterSettings {
   readonly links: readonly LinkSettings[]
   /** What is configured against two owners at once. */
   readonly safety: SafetySettings
-  /** Digests of what both nodes should have alike; null in tests that do not care. */
+  /** Digests of what both nodes should have alike, as far as the start knows them; null until `agreement` says. */
   readonly agreement: Agreement | null
   /** The peer's largest generation known from earlier lives, so that its recorded datagrams stay refused. */
   readonly rememberedPeerGeneration: number | null
@@ -117,6 +119,9 @@ export interface ClusterState {
   readonly differences: string
   /** The peer's groups that were compared last; the same object needs no second look. */
   readonly comparedGroups: NodeView['groups'] | null
+  /** Our digests of now; a reload may change them. */
+  readonly agreement: Agreement | null
+  readonly comparison: Comparison
   /** The peer's host has said that no heartbeat listens there, and nothing was heard since. */
   readonly isPortClosed: boolean
   /** We stood still and have not read all waiting datagrams yet: what the last one said may long be untrue. */
@@ -200,6 +205,10 @@ export type ClusterEvent =
   | { readonly kind: 'connectivity'; readonly now: Instant; readonly reached: number; readonly of: number; readonly silent: readonly string[] }
   /** The service interface of a group lost its carrier (a sentence part says which), or has it again (null). */
   | { readonly kind: 'carrier'; readonly now: Instant; readonly group: number; readonly trouble: string | null }
+  /** Our digests were computed, at the start or after a reload. */
+  | { readonly kind: 'agreement'; readonly now: Instant; readonly agreement: Agreement }
+  /** How the peer's files differ, whose digests are `theirs`; null when it did not say, and then why not. */
+  | { readonly kind: 'compared'; readonly now: Instant; readonly theirs: Agreement; readonly differences: readonly Difference[] | null; readonly trouble: string | null }
 
 export type ClusterEffect =
   /** Send our status on every link; `isNews` when it says anything but that we live. The edge adds the time of day and signs. */
@@ -225,5 +234,7 @@ export type ClusterEffect =
   | { readonly kind: 'poison'; readonly generation: number }
   /** Groups (ids) whose keys the arbiter should keep for us from now on. */
   | { readonly kind: 'arbiter-want'; readonly groups: readonly string[] }
+  /** Ask the peer for what its digests stand for; `compared` comes back, whatever happens. */
+  | { readonly kind: 'compare'; readonly theirs: Agreement }
   /** Everything is released (or blocked): end the daemon. */
   | { readonly kind: 'exit'; readonly isClean: boolean }

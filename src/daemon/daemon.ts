@@ -183,6 +183,7 @@ class Core implements Daemon {
       safeguards: this.#safeguards,
       logger,
       commandOf: (group, index) => this.#settings.groups[group]?.resources[index]?.command ?? '',
+      compare: theirs => this.#runner.post({ kind: 'compared', now: clock.monotonic(), theirs, differences: null, trouble: 'how is not known' }),
       post: event => this.#runner.post(event),
       onExit: isClean => this.#end(isClean)
     })

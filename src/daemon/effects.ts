@@ -15,6 +15,7 @@ import type { Medium } from '../port/medium.js'
 import { stringField } from '../wire/fields.js'
 import { encodeNetstring } from '../wire/datagram.js'
 import type { Message } from '../wire/message.js'
+import type { Agreement } from '../wire/ownership.js'
 import { statusMessage, withSender, type Sender, type Surroundings } from '../wire/status.js'
 import { dropAddresses, type RemovalContext } from './addresses.js'
 import type { RootLogger } from './logger.js'
@@ -42,6 +43,8 @@ export interface EffectsContext {
   readonly logger: RootLogger
   /** The log line's command for a resource, e.g. `/etc/ha.d/resource.d/IPaddr 10.0.0.5`. */
   commandOf(group: number, index: number): string
+  /** Asks the peer what its digests stand for; posts `compared`. */
+  compare(theirs: Agreement): void
   post(event: ClusterEvent): void
   onExit(isClean: boolean): void
 }
@@ -110,6 +113,8 @@ export class Effects {
         return this.#context.safeguards.poison(effect.generation)
       case 'arbiter-want':
         return this.#context.safeguards.want(effect.groups)
+      case 'compare':
+        return this.#context.compare(effect.theirs)
       case 'exit':
         return this.#context.onExit(effect.isClean)
       default:

@@ -252,6 +252,8 @@ class StoryPlayer {
         return `poison generation ${effect.generation}`
       case 'arbiter-want':
         return `arbiter-want ${effect.groups.map(id => keyOf(id, settings)).join(' ') || '-'}`
+      case 'compare':
+        return `compare ${Object.values(effect.theirs).join(',')}`
       case 'exit':
         return `exit ${effect.isClean ? 'clean' : 'with something blocked'}`
     }

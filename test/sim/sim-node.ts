@@ -223,6 +223,7 @@ export class SimNode {
       case 'fence':
       case 'poison':
       case 'arbiter-want':
+      case 'compare':
       case 'announce':
       case 'resend':
       case 'progress':
