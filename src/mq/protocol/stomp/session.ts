@@ -30,6 +30,8 @@ import { Transactions } from './transactions.js'
 const loginMs = millis(30_000)
 /** How long a connection may go on after a controlled end began. */
 const quiesceMs = millis(10_000)
+/** How long DISCONNECT waits for what is not answered: a disk that hangs must not keep connections for ever. */
+const leaveMs = millis(30_000)
 /** What may wait unprocessed before we stop reading. */
 const waitingBytesMax = 128 * 1024
 const authorizeToken = 0
@@ -46,8 +48,8 @@ type State =
   | { readonly kind: 'greeting' }
   | { readonly kind: 'authorizing'; readonly headers: ReadonlyMap<string, string>; readonly receipt: string | null }
   | ({ readonly kind: 'open' } & Open)
-  /** DISCONNECT was said; the answers that are open come first. */
-  | ({ readonly kind: 'leaving'; readonly receipt: string | null } & Open)
+  /** DISCONNECT was said; the answers that are open come first, or the time is over. */
+  | ({ readonly kind: 'leaving'; readonly receipt: string | null; readonly until: Instant } & Open)
   | { readonly kind: 'ended' }
 
 export class StompSession implements Session {
@@ -71,8 +73,9 @@ export class StompSession implements Session {
   }
 
   onBytes(bytes: Buffer): void {
-    if (this.#state.kind === 'ended' || this.#state.kind === 'leaving') return
+    if (this.#state.kind === 'ended') return
     this.#heartBeat?.onHeard(this.#context.clock.now())
+    if (this.#state.kind === 'leaving') return
     this.#decoder.push(bytes)
     this.#onEvent()
   }
@@ -87,6 +90,9 @@ export class StompSession implements Session {
     const now = this.#context.clock.now()
     if (this.#state.kind === 'greeting' || this.#state.kind === 'authorizing') {
       if (elapsed(this.#begunAt, now) >= loginMs) return this.#refuse(malformed('no CONNECT in time'), null)
+    }
+    if (this.#state.kind === 'leaving' && this.#state.until <= now) {
+      return this.#refuse(malformed(`nothing was answered for ${leaveMs} ms after DISCONNECT; what was sent last may be stored or not`), this.#state.receipt)
     }
     if (this.#quiesceAt !== null && elapsed(this.#quiesceAt, now) >= quiesceMs) return this.#endWith(reasons.queueManagerQuiescing)
     const beat = this.#heartBeat
@@ -205,8 +211,9 @@ export class StompSession implements Session {
         return transactions.abort(headers, receipt)
       case 'DISCONNECT':
         subscriptions.stop()
-        this.#state = { ...open, kind: 'leaving', receipt }
+        this.#state = { ...open, kind: 'leaving', receipt, until: after(this.#context.clock.now(), leaveMs) }
         this.#finishLeaving()
+        this.#arm()
         return null
       case 'CONNECT':
       case 'STOMP':
@@ -343,11 +350,12 @@ export class StompSession implements Session {
   #arm(): void {
     if (this.#state.kind === 'ended') return
     if (this.#state.kind === 'greeting' || this.#state.kind === 'authorizing') return this.#context.wakeAt(after(this.#begunAt, loginMs))
+    const isAhead = this.#state.kind === 'open' && this.#state.subscriptions.isAhead
+    if (isAhead) return this.#context.wakeAt(this.#context.clock.now())
     const beatAt = this.#heartBeat?.nextAt() ?? null
     const quiesceAt = this.#quiesceAt === null ? null : after(this.#quiesceAt, quiesceMs)
-    const at = beatAt === null || (quiesceAt !== null && quiesceAt < beatAt) ? quiesceAt : beatAt
-    const isAhead = this.#state.kind === 'open' && this.#state.subscriptions.isAhead
-    this.#context.wakeAt(isAhead ? this.#context.clock.now() : at)
+    const leaveAt = this.#state.kind === 'leaving' ? this.#state.until : null
+    this.#context.wakeAt([beatAt, quiesceAt, leaveAt].reduce((first, at) => (first === null || (at !== null && at < first) ? at : first)))
   }
 }
 
