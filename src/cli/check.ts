@@ -18,6 +18,7 @@ import { shownTime } from '../config/values.js'
 import { exitStatuses } from '../daemon/exit-status.js'
 import { loadConfiguration, ownNodeName } from '../daemon/load-configuration.js'
 import { pathsFrom } from '../daemon/paths.js'
+import { checkFencing } from './check-fencing.js'
 import { gatherHostFacts, type HostFacts, type Subnet } from './host-facts.js'
 
 /** Said every time: what decides about a takeover is the administrator's to know. */
@@ -225,20 +226,24 @@ export interface CheckReport {
 }
 
 /** Everything `heartbeat check` says, for the environment's HA_DIR and the rest of paths.ts. */
-export async function checkReport(environment: NodeJS.ProcessEnv): Promise<CheckReport> {
+export async function checkReport(environment: NodeJS.ProcessEnv, options: { readonly testFencing?: boolean } = {}): Promise<CheckReport> {
   const paths = pathsFrom(environment)
   const node = await ownNodeName(paths.haDir)
   const result = await loadConfiguration(paths.haDir, { nodeName: node })
   const found = result.ok ? hostFindings(result.configuration, await gatherHostFacts(result.configuration, paths)) : []
-  const diagnostics = byPlace([...result.diagnostics, ...found])
+  const fencing = result.ok ? result.configuration.cf.fencing : null
+  const devices = fencing === null ? [] : await checkFencing(fencing, { self: node.toLowerCase(), isTested: options.testFencing === true, runDir: paths.runDir })
+  const diagnostics = byPlace([...result.diagnostics, ...found, ...devices])
   return {
     ok: !diagnostics.some(isError),
     node,
     diagnostics,
-    notices: result.ok ? [noFencingNotice] : [],
+    notices: result.ok && takesOverWithoutProof(result.configuration.cf) ? [noFencingNotice] : [],
     summary: summaryOf(result, diagnostics, paths.haDir)
   }
 }
+
+const takesOverWithoutProof = (cf: HaCf): boolean => cf.fencing === null && cf.lease === null && cf.arbiter === null
 
 /** File by file, each from top to bottom. */
 function byPlace(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
@@ -265,6 +270,7 @@ export function registerCheck(program: Command): void {
     .summary('check the configuration and this host, change nothing')
     .description('Reads ha.cf, haresources and authkeys and says everything that is wrong with them, or on this host with them.')
     .option('--json', 'print one JSON object instead of lines')
+    .option('--test-fencing', 'also ask the fencing devices whether they could switch the other node off')
     .addHelpText('after', `
 Each finding is one line:  FILE:LINE:COLUMN: SEVERITY: what is wrong; why it matters; what to do
 
@@ -273,13 +279,15 @@ Each finding is one line:  FILE:LINE:COLUMN: SEVERITY: what is wrong; why it mat
   info     good to know
 
 On this host: scripts found and executable; interfaces there and up; addresses and peers in a connected network;
-links in separate networks; the UDP port free; the programs that scripts need; times that suit the machine.
+links in separate networks; the UDP port free; the programs that scripts need; times that suit the machine; the
+programs, parameters and files of fencing devices. With --test-fencing each device is logged in to and asked for the
+other node's status, as the daemon does by itself every day (fence_test); nothing is switched.
 Nothing is started, sent or changed. A running daemon is not disturbed. Run it on both nodes.
 
 Exit status: 0 no errors (there may be warnings), 6 errors.
 Files: /etc/ha.d/ha.cf, haresources, authkeys; HA_DIR names another directory; nodeinfo overrides the node's name.`)
-    .action(async (options: { readonly json?: boolean }) => {
-      const report = await checkReport(process.env)
+    .action(async (options: { readonly json?: boolean; readonly testFencing?: boolean }) => {
+      const report = await checkReport(process.env, options)
       const lines = [...report.diagnostics.map(formatDiagnostic), ...report.notices.map(notice => `notice: ${notice}`), report.summary]
       process.stdout.write(`${options.json === true ? JSON.stringify(report) : lines.join('\n')}\n`)
       if (!report.ok) process.exitCode = exitStatuses.configuration.status

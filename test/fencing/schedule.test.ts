@@ -62,7 +62,10 @@ t.test('periodic test: by the calendar, in turns -> the second node waits a minu
   const tests = startFencingTests(rest.fencing, { ...options, ...rest, nodeIndex: 1, schedule: '* * * * * *' })
   t.teardown(() => tests.stop())
   await sees(1)
-  await rest.armed // by the calendar, at the next full second
+  // The calendar's timer keeps no process alive, so this deadline does.
+  const deadline = setTimeout(() => t.fail('the calendar did not call within 10 s'), 10_000)
+  await rest.armed
+  clearTimeout(deadline)
   t.strictSame(timers.map(timer => timer.delay), [60_000])
   timers[0]?.callback()
   await sees(2)
