@@ -150,7 +150,7 @@ class ProcessRunner implements ScriptRunner {
         shell: false,
         forceKillAfterDelay: false,
         cwd: '/',
-        env: operationEnvironment(this.#options.environment, { style: script.style, remainingMs }),
+        env: { ...operationEnvironment(this.#options.environment, { style: script.style, remainingMs }), ...request.variables },
         stdin: 'ignore',
         stdout: descriptorOption(output),
         stderr: descriptorOption(errors)

@@ -14,6 +14,7 @@ import { locateScript, projectResourceDir, scriptSearchPath } from '../agent/loc
 import { createAgentRunner } from '../agent/runner.js'
 import { HaError } from '../base/errors.js'
 import { elapsed, millis, type Instant, type Millis } from '../base/units.js'
+import { peerGroup } from '../cluster/turn.js'
 import type { ClusterEffect, ClusterEvent, ClusterSettings, OperatorRequest } from '../cluster/types.js'
 import { formatDiagnostic, isError } from '../config/configuration.js'
 import type { AuthKeys, Configuration } from '../config/types.js'
@@ -21,7 +22,9 @@ import type { ControlRequest } from '../control/protocol.js'
 import { startControlServer, type ControlReply, type ControlServer } from '../control/server.js'
 import { createMedia } from '../link/media.js'
 import type { Clock } from '../port/clock.js'
+import { HostNetworkWatch } from '../netwatch/watch.js'
 import type { Medium } from '../port/medium.js'
+import type { NetworkWatch } from '../port/network-watch.js'
 import { decodeDatagram } from '../wire/datagram.js'
 import { readHeard, type Heard, type Sender } from '../wire/status.js'
 import { ClusterRunner } from './cluster-runner.js'
@@ -123,6 +126,9 @@ class Core implements Daemon {
   readonly #agents: ReturnType<typeof createAgentRunner>
   readonly #memory: Memory
   readonly #safeguards: Safeguards
+  readonly #networkWatch: NetworkWatch
+  /** Groups that neither node has been seen to run in this life. */
+  readonly #unserved: Set<number>
   #nextRequest = firstRequestId
   #settle: (isClean: boolean) => void = () => undefined
   #keys: AuthKeys
@@ -170,6 +176,8 @@ class Core implements Daemon {
         read: payload => this.#read(payload)
       }
     )
+    this.#networkWatch = new HostNetworkWatch({ clock, groups: configuration.groups, agents: this.#agents, environment, projectResourceDir: projectResourceDir() })
+    this.#unserved = new Set(configuration.groups.keys())
     this.#effects = new Effects({
       clock,
       configuration,
@@ -181,7 +189,9 @@ class Core implements Daemon {
       removal: { projectResourceDir: projectResourceDir(), environment },
       memory: this.#memory,
       safeguards: this.#safeguards,
+      networkWatch: this.#networkWatch,
       logger,
+      isFirstStart: group => this.#isFirstStart(group),
       commandOf: (group, index) => this.#settings.groups[group]?.resources[index]?.command ?? '',
       compare: theirs => this.#runner.post({ kind: 'compared', now: clock.monotonic(), theirs, differences: null, trouble: 'how is not known' }),
       post: event => this.#runner.post(event),
@@ -231,6 +241,10 @@ class Core implements Daemon {
     begun = true
     this.#runner.begin()
     this.#safeguards.open()
+    this.#networkWatch.open({
+      onCarrier: (group, trouble) => this.#runner.post({ kind: 'carrier', now: clock.monotonic(), group, trouble }),
+      onNote: (level, text) => logger[level]({}, text)
+    })
     for (const event of early) this.#runner.post(event)
     warmUp({ clock, settings: this.#settings, sender: this.#parts.sender, keys: this.#keys, isWanted: () => !this.#isEnding })
   }
@@ -238,7 +252,7 @@ class Core implements Daemon {
   ask(request: ControlRequest, reply: ControlReply): void {
     const { clock, logger, version } = this.#options
     if (request.kind === 'status') {
-      const context = { settings: this.#settings, now: clock.monotonic(), version, pid: process.pid, logLinesLost: logger.dropped(), safeguards: this.#safeguards.texts(), troubles: [] }
+      const context = { settings: this.#settings, now: clock.monotonic(), version, pid: process.pid, logLinesLost: logger.dropped(), safeguards: this.#safeguards.texts(), troubles: this.#networkWatch.troubles() }
       return reply.done({ kind: 'status', status: statusReport(this.#runner.state, context) })
     }
     if (request.kind === 'reload') return supervise('reload', this.reload(reply))
@@ -284,6 +298,7 @@ class Core implements Daemon {
 
   async closeMedia(): Promise<void> {
     this.#runner.stop()
+    this.#networkWatch.close()
     await this.#safeguards.close()
     await Promise.all(this.#media.map(medium => medium.close()))
     this.#agents.close()
@@ -317,6 +332,20 @@ class Core implements Daemon {
     if (heard === null) return post({ kind: 'refused', now, reason: 'malformed', from })
     this.#twin = { payload, heard }
     post({ kind: 'heard', now, link, heard })
+    if (this.#unserved.size > 0) this.#noteServed()
+  }
+
+  #noteServed(): void {
+    const { state } = this.#runner
+    for (const index of this.#unserved) {
+      const id = this.#settings.groups[index]?.id ?? ''
+      if (peerGroup(state, id)?.state === 'running' || state.groups[index]?.machine.run.kind === 'running') this.#unserved.delete(index)
+    }
+  }
+
+  /** Nobody has served the group since we look, so that nobody waits for this start: there is time to ask the network first. */
+  #isFirstStart(group: number): boolean {
+    return this.#unserved.has(group)
   }
 
   /** What stands in the other node's sector was signed by it like a datagram, and is believed like one. */
@@ -328,6 +357,7 @@ class Core implements Daemon {
   #end(isClean: boolean): void {
     if (this.#isEnding) return
     this.#isEnding = true
+    this.#networkWatch.close()
     this.#runner.stop()
     supervise(
       'closing',

@@ -10,14 +10,16 @@ import { unreachable } from '../base/invariant.js'
 import type { ClusterEffect, ClusterEvent } from '../cluster/types.js'
 import type { AuthKeys, Configuration } from '../config/types.js'
 import type { ControlReply } from '../control/server.js'
+import type { AgentOutcome } from '../port/agent-runner.js'
 import type { Clock } from '../port/clock.js'
 import type { Medium } from '../port/medium.js'
+import type { NetworkWatch } from '../port/network-watch.js'
 import { stringField } from '../wire/fields.js'
 import { encodeNetstring } from '../wire/datagram.js'
 import type { Message } from '../wire/message.js'
 import type { Agreement } from '../wire/ownership.js'
 import { statusMessage, withSender, type Sender, type Surroundings } from '../wire/status.js'
-import { dropAddresses, type RemovalContext } from './addresses.js'
+import { addressesOf, dropAddresses, type RemovalContext } from './addresses.js'
 import type { RootLogger } from './logger.js'
 import type { Safeguards } from './safeguards.js'
 import type { Memory } from './memory.js'
@@ -40,7 +42,10 @@ export interface EffectsContext {
   readonly removal: RemovalContext
   readonly memory: Memory
   readonly safeguards: Safeguards
+  readonly networkWatch: NetworkWatch
   readonly logger: RootLogger
+  /** True when neither node has been seen to run the group: nobody waits for this start, and a stranger may have the address. */
+  isFirstStart(group: number): boolean
   /** The log line's command for a resource, e.g. `/etc/ha.d/resource.d/IPaddr 10.0.0.5`. */
   commandOf(group: number, index: number): string
   /** Asks the peer what its digests stand for; posts `compared`. */
@@ -152,7 +157,7 @@ export class Effects {
   }
 
   #operate(effect: ClusterEffect & { kind: 'operate' }): void {
-    const { agents, clock, configuration, logger } = this.#context
+    const { agents, clock, configuration, logger, networkWatch } = this.#context
     const resource = configuration.groups[effect.group]?.resources[effect.index]
     if (resource === undefined) return // the core's indices come from this very configuration
     const level = effect.operation === 'status' ? 'debug' : 'info'
@@ -160,9 +165,13 @@ export class Effects {
     const key = `${effect.group}/${effect.attempt}`
     const controller = new AbortController()
     this.#operations.set(key, controller)
-    const request = { resource, operation: effect.operation, timeoutMs: effect.timeoutMs }
-    const ended = agents.run(request, { signal: controller.signal }).then(outcome => {
+    const variables = effect.operation === 'start' && this.#context.isFirstStart(effect.group) ? { HA_PROBE: '1' } : {}
+    const request = { resource, operation: effect.operation, timeoutMs: effect.timeoutMs, variables }
+    const run = (): Promise<AgentOutcome> => agents.run(request, { signal: controller.signal })
+    const repairEnds = networkWatch.began(effect.group, effect.index, effect.operation)
+    const ended = (repairEnds === null ? run() : repairEnds.then(run)).then(outcome => {
       this.#operations.delete(key)
+      networkWatch.ended(effect.group, effect.index, effect.operation, outcome.kind)
       logger.debug({ kind: outcome.kind, durationMs: Math.round(outcome.durationMs) }, `${resource.word} ${effect.operation} ended`)
       this.#context.post({ kind: 'operated', now: clock.monotonic(), group: effect.group, attempt: effect.attempt, outcome })
     })
@@ -170,16 +179,19 @@ export class Effects {
   }
 
   #dropAddresses(groups: readonly number[]): void {
-    for (const index of groups) {
-      const group = this.#context.configuration.groups[index]
-      if (group === undefined) continue
-      for (const trouble of dropAddresses(group, this.#context.removal)) this.#context.logger.error({}, `Address not removed: ${trouble}`)
-    }
+    const { configuration, logger, networkWatch, removal } = this.#context
+    const addresses = groups.flatMap(index => {
+      const group = configuration.groups[index]
+      networkWatch.release(index)
+      return group === undefined ? [] : addressesOf(group, resource => networkWatch.locate(index, resource))
+    })
+    for (const trouble of dropAddresses(addresses, removal)) logger.error({}, `Address not removed: ${trouble}`)
   }
 
   #announce(index: number): void {
     const { agents, configuration, logger } = this.#context
     const limit = configuration.cf.statusTimeoutMs
+    this.#context.networkWatch.check(index)
     for (const resource of configuration.groups[index]?.resources ?? []) {
       const request = { resource, operation: 'announce', timeoutMs: limit } as const
       const announced = agents.run(request, { signal: new AbortController().signal }).then(outcome => {

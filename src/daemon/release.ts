@@ -11,7 +11,7 @@ import { projectResourceDir, scriptSearchPath } from '../agent/locate.js'
 import { createAgentRunner, type ScriptRunner } from '../agent/runner.js'
 import { formatDiagnostic } from '../config/configuration.js'
 import type { Configuration } from '../config/types.js'
-import { dropAddresses } from './addresses.js'
+import { addressesOf, dropAddresses } from './addresses.js'
 import { exitStatuses } from './exit-status.js'
 import { loadConfiguration, ownNodeName } from './load-configuration.js'
 import { createLogger, type RootLogger } from './logger.js'
@@ -33,7 +33,8 @@ async function release(): Promise<number> {
   const agents = createAgentRunner({ clock: systemClock, searchPath: scriptSearchPath({ haDir: paths.haDir }), environment, runDir: paths.runDir })
   logger.crit({}, 'The daemon cannot be kept alive: Giving up all HA resources.')
   // The addresses first and at once: what clients reach must have one owner before anything slow begins.
-  for (const group of configuration.groups) dropAddresses(group, { projectResourceDir: projectResourceDir(), environment })
+  const addresses = configuration.groups.flatMap(group => addressesOf(group, () => null))
+  dropAddresses(addresses, { projectResourceDir: projectResourceDir(), environment })
   const results = await Promise.all(configuration.groups.map((_, index) => releaseGroup(configuration, index, { agents, logger })))
   const isClean = results.every(Boolean)
   if (isClean) logger.info({}, 'All HA resources relinquished.')

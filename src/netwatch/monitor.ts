@@ -32,7 +32,7 @@ const backstopMs = millis(30_000)
 const lookAfterStartMs = [millis(50), millis(500)]
 const lookLimitMs = millis(5_000)
 /** Looks that follow each other at once, when the news never stop, leave the processor this much room. */
-const lookGapMs = millis(20)
+const lookGapMs = millis(5)
 const pauseMinMs = 20
 const pauseMaxMs = 5_000
 /** A monitor that lived this long was well: its successor starts without a pause. */

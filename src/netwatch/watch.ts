@@ -147,6 +147,16 @@ export class HostNetworkWatch implements NetworkWatch {
     return this.#monitor.pid
   }
 
+  /** How often the host was looked at in full, for tests. */
+  get looks(): number {
+    return this.#monitor.looks
+  }
+
+  /** The interfaces whose carrier decides whether a group can be served here. */
+  nicsOf(group: number): readonly string[] {
+    return this.#items.filter(item => item.group === group).flatMap(item => item.nic ?? [])
+  }
+
   #item(group: number, index: number): GuardedAddress | null {
     return this.#items.find(item => item.group === group && item.index === index) ?? null
   }

@@ -28,6 +28,8 @@ export interface AgentRequest {
   readonly resource: ResourceSpec
   readonly operation: AgentOperation
   readonly timeoutMs: Millis
+  /** More environment for the script: HA_PROBE. */
+  readonly variables?: Readonly<Record<string, string>>
 }
 
 export interface AgentRunner {
