@@ -75,35 +75,49 @@ export const programOf =
       return command.wrongUse
     }
     const { options, isJson } = parsed
-    const isQuiet = options.has('z')
-    const surroundings: Surroundings = {
-      context,
-      layout: layoutFrom(context.env),
-      options,
-      isJson,
-      say: text => {
-        if (!isQuiet) context.out(text)
-      },
-      complain: text => {
-        if (!isQuiet) context.err(text)
-      }
-    }
-    try {
-      if (command.forAnybody !== true) {
-        if (!isAdministrator(surroundings.layout.root)) {
-          surroundings.complain(messageLine('AMQ7077'))
-          return codes.notAuthorized
-        }
-        if (command.staysRoot !== true) {
-          prepareRoot(surroundings.layout)
-          becomeAdministrator()
-        }
-      }
-      return await command.run(surroundings)
-    } catch (error) {
-      return sayFailure(error, surroundings)
+    if (isJson && command.spec.json === undefined) return await asObject(command, options, context)
+    return await perform(command, options, context, isJson)
+  }
+
+/** All that the command says as one object on one line, for programs; its status is that of the command all the same. */
+async function asObject(command: MqCommand, options: Options, context: CommandContext): Promise<number> {
+  const output: string[] = []
+  const errors: string[] = []
+  const status = await perform(command, options, { ...context, out: line => output.push(line), err: line => errors.push(line) }, true)
+  context.out(JSON.stringify({ command: command.spec.name, status, output, errors }))
+  return status
+}
+
+async function perform(command: MqCommand, options: Options, context: CommandContext, isJson: boolean): Promise<number> {
+  const isQuiet = options.has('z')
+  const surroundings: Surroundings = {
+    context,
+    layout: layoutFrom(context.env),
+    options,
+    isJson,
+    say: text => {
+      if (!isQuiet) context.out(text)
+    },
+    complain: text => {
+      if (!isQuiet) context.err(text)
     }
   }
+  try {
+    if (command.forAnybody !== true) {
+      if (!isAdministrator(surroundings.layout.root)) {
+        surroundings.complain(messageLine('AMQ7077'))
+        return codes.notAuthorized
+      }
+      if (command.staysRoot !== true) {
+        prepareRoot(surroundings.layout)
+        becomeAdministrator()
+      }
+    }
+    return await command.run(surroundings)
+  } catch (error) {
+    return sayFailure(error, surroundings)
+  }
+}
 
 /** Runs a command for this process; an unforeseen failure is said here, with the status for it. */
 export async function runCommand(command: MqCommand): Promise<void> {

@@ -23,6 +23,7 @@ export const dmpmqcfg: MqCommand = {
     operands: '',
     operandsMin: 0,
     operandsMax: 0,
+    json: 'own',
     summary: 'prints the configuration of a queue manager as MQSC',
     description: 'Its output, fed to runmqsc on a new queue manager, makes one of the same configuration.',
     options: [

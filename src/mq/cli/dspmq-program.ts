@@ -23,6 +23,7 @@ export const dspmq: MqCommand = {
     operands: '',
     operandsMin: 0,
     operandsMax: 0,
+    json: 'own',
     summary: 'shows the queue managers of this node',
     options: [
       { name: 'm', value: 'QMgrName', help: 'this queue manager alone' },

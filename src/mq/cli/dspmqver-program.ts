@@ -17,6 +17,7 @@ export const dspmqver: MqCommand = {
     operands: '',
     operandsMin: 0,
     operandsMax: 0,
+    json: 'own',
     summary: 'shows the version',
     options: [
       { name: 'b', help: 'values alone, without labels' },

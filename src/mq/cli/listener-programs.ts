@@ -21,6 +21,7 @@ export const runmqlsr: MqCommand = {
     operands: '',
     operandsMin: 0,
     operandsMax: 0,
+    json: 'none',
     summary: 'runs a listener in the foreground until it is ended',
     description: 'Asks a running queue manager to listen on a port. LISTENER objects with CONTROL(QMGR) do the same without a program.',
     options: [

@@ -25,6 +25,7 @@ export const dspmqinf: MqCommand = {
     operands: 'QMgrName',
     operandsMin: 1,
     operandsMax: 1,
+    json: 'own',
     summary: 'shows what this node knows of a queue manager',
     options: [
       { name: 'o', value: 'form', help: 'stanza (default), or command: the addmqinf to run on another node' },

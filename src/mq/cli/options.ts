@@ -2,8 +2,8 @@
  * Reads command lines of the old kind: `crtmqm -lp 20 -ls 10 -u DLQ QM`, `endmqm -is QM`, `runmqlsr -t TCP -p1414`.
  *
  * Flags have one or more letters after one dash; flags of one letter may be bundled; a value follows its option, or is
- * attached to it. The queue manager comes last, but is found wherever it stands. `--help` and `--json` are understood by
- * every command. Source: reference 1.1.
+ * attached to it. The queue manager comes last, but is found wherever it stands. `--help` is understood by
+ * every command, `--json` by all that do not talk with somebody. Source: reference 1.1.
  */
 
 export interface OptionSpec {
@@ -27,6 +27,11 @@ export interface CommandSpec {
   readonly summary: string
   readonly description?: string
   readonly options: readonly OptionSpec[]
+  /**
+   * What `--json` prints: objects of the command's `own`, or `none`, then it is refused. Absent: one object with the status
+   * and the lines that the command says.
+   */
+  readonly json?: 'own' | 'none'
   readonly exit: readonly (readonly [status: number | string, meaning: string])[]
   readonly files?: readonly string[]
   readonly examples?: readonly (readonly [command: string, what: string])[]
@@ -83,6 +88,7 @@ export function parseOptions(spec: CommandSpec, args: readonly string[]): Parsed
     const word = args[index] ?? ''
     if (word === '--help' || word === '-?') return { kind: 'help' }
     if (word === '--json') {
+      if (spec.json === 'none') return { kind: 'wrong', why: '--json is not available here' }
       isJson = true
       continue
     }
@@ -153,7 +159,8 @@ export function helpText(spec: CommandSpec): string[] {
     }
   }
   const rows = spec.options.filter(option => option.isIgnored !== true).map(({ name, value, help }) => [`-${name}${value === undefined ? '' : ` ${value}`}`, help] as const)
-  table('Options:', [...rows, ['--help', 'this text']])
+  const json = spec.json === 'own' ? 'JSON instead of text' : 'one JSON object: status, and the lines of output and errors'
+  table('Options:', [...rows, ...(spec.json === 'none' ? [] : [['--json', json] as const]), ['--help', 'this text']])
   const ignored = spec.options.filter(option => option.isIgnored === true).map(({ name }) => `-${name}`)
   if (ignored.length > 0) lines.push(...wrap(`Known from elsewhere, and without effect here: ${ignored.join(' ')}`, '  '))
   table('Exit status:', spec.exit.map(([status, meaning]) => [String(status), meaning] as const))

@@ -30,6 +30,7 @@ export const runmqscFrom = (input: () => RunmqscInput): MqCommand => ({
     operands: '[QMgrName]',
     operandsMin: 0,
     operandsMax: 1,
+    json: 'none',
     summary: 'runs MQSC commands on a queue manager',
     description: 'Reads commands from standard input until END or its end and prints a numbered report. Without a name the default queue manager is meant. ? lists the commands.',
     options: [

@@ -25,6 +25,7 @@ export const setmquserFrom = (input: () => PasswordSource): MqCommand => ({
     operands: '',
     operandsMin: 0,
     operandsMax: 0,
+    json: 'own',
     summary: 'sets passwords and tokens for connections to a queue manager',
     description: 'The password is read from standard input, one line, and is not shown. A token is made here, printed once and kept nowhere; the one before is void.',
     options: [
@@ -92,7 +93,8 @@ async function run(surroundings: Surroundings, input: () => PasswordSource): Pro
       return codes.notAvailable
     }
     writeDurably(file, [...others, ...(line === null ? [] : [line])].map(kept => `${kept}\n`).join(''), 0o640)
-    if (token !== null) context.out(isJson ? JSON.stringify({ user, token }) : token)
+    if (isJson) context.out(JSON.stringify(token === null ? { user } : { user, token }))
+    else if (token !== null) context.out(token)
     return codes.done
   })
 }

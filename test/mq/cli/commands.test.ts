@@ -178,6 +178,22 @@ t.test('dspmqver: all fields, a mask, values alone, JSON', async t => {
   t.match(await inProcess(dspmqver, ['-f', 'x'], env), { code: 20 })
 })
 
+t.test('every command: --json -> its own objects, or one with status and lines; refused by those that talk with somebody', async t => {
+  const host = new MqHost(t)
+  const outcome = async (name: string, ...args: string[]): Promise<unknown> => JSON.parse((await host.run(name, ['--json', ...args])).stdout)
+  t.match(await outcome('crtmqm', ...small, 'J'), { command: 'crtmqm', status: 0, output: [/created/, /Directory '.*' created\./], errors: [] })
+  t.match(await outcome('crtmqm', ...small, 'J'), { command: 'crtmqm', status: 8, output: [], errors: [/^AMQ8110E/] })
+  t.match(await host.run('crtmqm', ['--json', ...small, 'J']), { code: 8, stderr: '' })
+  t.match(await outcome('strmqm', 'J'), { status: 0 })
+  t.match(await outcome('dspmqinf', 'J'), { name: 'J' })
+  t.match(await outcome('endmqm', '-i', 'J'), { command: 'endmqm', status: 0 })
+  t.match(await outcome('setmquser', '-m', 'J', '-u', 'bob', '-token'), { user: 'bob', token: /./ })
+  t.strictSame(await outcome('setmquser', '-m', 'J', '-u', 'bob', '-d'), { user: 'bob' })
+  for (const [name, ...args] of [['runmqsc', 'J'], ['runmqlsr', '-m', 'J', '-t', 'TCP']] as const) {
+    t.match(await host.run(name, ['--json', ...args], ''), { code: /^[1-9]/, stdout: '', stderr: /--json is not available/ })
+  }
+})
+
 t.test('every command: --help -> usage, options and exit statuses', async t => {
   const host = new MqHost(t)
   const names = 'crtmqm strmqm endmqm dltmqm dspmq dspmqver dspmqinf addmqinf rmvmqinf runmqsc runmqlsr endmqlsr dmpmqcfg rcdmqimg rcrmqobj hacrtmqm halinkmqm hadltmqm haunlinkmqm setmquser'.split(' ')
