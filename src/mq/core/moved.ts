@@ -12,7 +12,9 @@ export function onMoved(state: CoreState, moves: readonly Move[]): void {
   for (const { entry, from, to } of moves) {
     const queue = state.queuesByNumber.get(entry.queue)
     const slot = queue === undefined ? none : queue.find(entry.priority, entry.order)
-    // It may have been got since; then its removal names the old place, which the log knows how to follow.
+    // The log moves what it holds alive, and tells us in the same turn: no record before this one has removed the message, and
+    // none after it names the old place. A slot that is not there, or stands for another place, is left alone all the same:
+    // a wrong place would give a message the body of another.
     if (slot !== none && state.table.place(slot).lsn === from.lsn) state.table.setPlace(slot, to)
   }
 }
