@@ -59,6 +59,7 @@ const actedOn = {
   nice_failback: option('auto_failback on|off|legacy'),
   logfile: option('logfile PATH'),
   debugfile: option('debugfile PATH'),
+  watchdog: option('watchdog DEVICE'),
   logfacility: option('logfacility FACILITY|none'),
   debug: option('debug LEVEL'),
   realtime: option('realtime on|off'),
@@ -111,7 +112,6 @@ const ipv6Medium = notYet('warning', 'heartbeats travel over IPv4 only, this lin
 
 const notActedOn = {
   // Safety: loud.
-  watchdog: notYet('warning', 'no watchdog device is opened: a hung node is not reset, and may go on writing to shared disks'),
   // Media.
   serial: notYet('warning', 'serial lines carry no heartbeats, this link does not exist', 'give a second network link instead'),
   baud: notYet('info', 'serial lines carry no heartbeats'),

@@ -22,7 +22,7 @@ export interface Draft {
   readonly media: Unported[]
   readonly times: Map<TimeName, Setting<Millis>>
   readonly numbers: Map<NumberName, Setting<number>>
-  readonly texts: Map<'logfile' | 'debugfile' | 'logfacility', Setting<string>>
+  readonly texts: Map<'logfile' | 'debugfile' | 'logfacility' | 'watchdog', Setting<string>>
   autoFailback: Setting<AutoFailback> | null
   niceFailback: Position | null
   realtime: Setting<boolean> | null

@@ -38,6 +38,7 @@ export function checkWhole(source: SourceText, draft: Draft, context: { readonly
     media,
     autoFailback: chosenFailback(start, draft, findings),
     ...chosenLogs(draft),
+    watchdog: draft.texts.get('watchdog')?.value ?? null,
     debug: draft.numbers.get('debug')?.value ?? defaults.debug,
     realtime: draft.realtime?.value ?? defaults.realtime,
     rtprio: draft.numbers.get('rtprio')?.value ?? defaults.rtprio,

@@ -149,7 +149,7 @@ const number = (key: NumberName, min: number, max: number): Handler => ([word = 
   }
 }
 
-const path = (key: 'logfile' | 'debugfile'): Handler => ([word = missing], name, draft, findings) => {
+const path = (key: 'logfile' | 'debugfile' | 'watchdog'): Handler => ([word = missing], name, draft, findings) => {
   const isAbsolute = /^\/(?:.*[^/])$/.test(word.text)
   const setting = take(word, name, isAbsolute ? { ok: true, value: word.text } : { ok: false, fix: 'write the whole path of a file, beginning with `/`' }, findings)
   if (setting !== null) draft.texts.set(key, setting)
@@ -191,6 +191,7 @@ const handlers: Readonly<Record<ActedOnName, Handler>> = {
   },
   logfile: path('logfile'),
   debugfile: path('debugfile'),
+  watchdog: path('watchdog'),
   logfacility: ([word = missing], name, draft, findings) => {
     const facility = word.text.toLowerCase()
     const parsed: Value<string> = facilities.includes(facility)

@@ -149,6 +149,8 @@ export interface HaCf {
   readonly debugfile: string | null
   /** A syslog facility, or null for none. */
   readonly logfacility: string | null
+  /** A hardware watchdog, e.g. /dev/watchdog, that resets a machine whose daemon hangs; null for none. */
+  readonly watchdog: string | null
   readonly debug: number
   readonly realtime: boolean
   /** SCHED_RR priority, or null for our default. */

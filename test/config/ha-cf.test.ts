@@ -21,7 +21,7 @@ t.test('ha.cf: only the necessary lines -> every default is Linux-HA\'s or ours'
   t.strictSame(diagnostics, [])
   t.match(cf, {
     nodes: ['ha1', 'ha2'], keepaliveMs: 1000, deadtimeMs: 30_000, warntimeMs: 15_000, initdeadMs: 30_000, udpport: 694, autoFailback: 'on',
-    logfile: '/var/log/ha-log', debugfile: null, logfacility: null, debug: 0, realtime: true, rtprio: null, hopfudge: 1,
+    logfile: '/var/log/ha-log', debugfile: null, logfacility: null, watchdog: null, debug: 0, realtime: true, rtprio: null, hopfudge: 1,
     startTimeoutMs: 60_000, stopTimeoutMs: 60_000, statusTimeoutMs: 20_000, stopRetries: 3, stopRetryDelayMs: 1000
   })
   t.strictSame(cf?.media.map(medium => [medium.kind, medium.name, medium.port]), [['bcast', 'eth0', 694], ['bcast', 'eth1', 694]])

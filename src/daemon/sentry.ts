@@ -1,0 +1,122 @@
+/**
+ * Feeds the sentry (bin/heartbeat-sentry), the process outside our event loop that ends what this daemon holds when the
+ * daemon hangs, before the other node may take it. Each line tells it how long to wait for the next one, and which
+ * addresses to take off; so it needs to know nothing else, and is never out of date by more than one line.
+ *
+ * Invariant: a line is written only from the event loop's own work, never from a timer of its own; a loop that hangs, or
+ * that no longer sends heartbeats, feeds nobody.
+ */
+
+import { spawn, type ChildProcess } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, millis, type Instant, type Millis } from '../base/units.js'
+import type { ClusterSettings } from '../cluster/types.js'
+import type { Clock, Scheduled } from '../port/clock.js'
+import { guardOf } from '../safety/lease.js'
+import { packageRoot } from './paths.js'
+
+/** A sentry that takes nothing off its pipe is no sentry; what waits there must not grow. */
+const backlogMax = 16 * 1024
+const restartPause = millis(1_000)
+/** A watchdog device needs a few seconds between the sentry's end and the next life's first line, or it resets for a crash. */
+const shortestResetS = 5
+
+export interface SentryOptions {
+  readonly clock: Clock
+  readonly settings: ClusterSettings
+  /** As for the daemon; the sentry runs one above it. null for ordinary scheduling. */
+  readonly realtimePriority: number | null
+  /** A hardware watchdog (`watchdog` of ha.cf), or null. */
+  readonly device: string | null
+  readonly program?: string
+  onTrouble(sentence: string): void
+}
+
+export class Sentry {
+  readonly #options: SentryOptions
+  readonly #limits: { readonly waitMs: Millis; readonly graceMs: Millis; readonly everyMs: Millis }
+  #child: ChildProcess | null = null
+  #fedAt: Instant | null = null
+  #restart: Scheduled | null = null
+  #isClosing = false
+
+  constructor(options: SentryOptions) {
+    this.#options = options
+    this.#limits = limitsOf(options.settings)
+  }
+
+  get pid(): number | null {
+    return this.#child?.pid ?? null
+  }
+
+  open(): void {
+    if (!existsSync('/bin/bash')) return this.#options.onTrouble('no /bin/bash: nobody ends what this daemon holds when it hangs')
+    const { device, program, realtimePriority } = this.#options
+    const command = ['/bin/bash', program ?? join(packageRoot(), 'bin', 'heartbeat-sentry'), String(process.pid), ...(device === null ? [] : [device, String(Math.max(shortestResetS, Math.ceil((2 * this.#limits.waitMs) / 1_000)))])]
+    const [file = '', ...args] = realtimePriority === null ? command : ['chrt', '-r', String(Math.min(99, realtimePriority + 1)), ...command]
+    // A group of its own: a signal to the daemon's group is not meant for it.
+    const child = spawn(file, args, { stdio: ['pipe', 'ignore', 'inherit'], detached: true, env: sentryEnvironment() })
+    this.#child = child
+    this.#fedAt = null
+    child.on('error', error => this.#lost(child, error.message))
+    child.on('exit', (code, signal) => this.#lost(child, `it ended with ${signal ?? `status ${code ?? '?'}`}`))
+    child.stdin?.on('error', () => undefined) // its end is told by `exit`
+    child.unref()
+  }
+
+  /** With every heartbeat. `addresses` as `ip address del` names them, `10.0.0.5/24@eth0`; `holdMs` is an announced pause. */
+  feed(now: Instant, fed: { readonly addresses: () => readonly string[]; readonly holdMs: number; readonly isNews: boolean }): void {
+    const { everyMs, graceMs, waitMs } = this.#limits
+    if (this.#fedAt !== null && now < after(this.#fedAt, everyMs) && !fed.isNews) return
+    const text = fed.addresses().join(' ')
+    const stdin = this.#child?.stdin
+    if (stdin === null || stdin === undefined || stdin.destroyed || stdin.writableLength > backlogMax) return
+    this.#fedAt = now
+    stdin.write(`${seconds(waitMs + fed.holdMs)} ${seconds(graceMs)}${text === '' ? '' : ` ${text}`}\n`)
+  }
+
+  /** An orderly end: the watchdog device is switched off, the sentry goes. */
+  close(): void {
+    this.#isClosing = true
+    this.#restart?.cancel()
+    this.#child?.stdin?.end('bye\n')
+    this.#child = null
+  }
+
+  #lost(child: ChildProcess, how: string): void {
+    if (this.#child !== child) return
+    this.#child = null
+    if (this.#isClosing) return
+    this.#options.onTrouble(`the sentry is gone (${how}); starting another one`)
+    this.#restart = this.#options.clock.schedule(restartPause, () => this.open())
+  }
+}
+
+/**
+ * The sentry acts a moment before the peer may: before our lease or the arbiter's has run out where one of them is what the
+ * peer waits for, and otherwise before its deadtime has. It measures from a line that may be older than our last
+ * heartbeat by `everyMs`, which only makes it earlier.
+ */
+export function limitsOf(settings: Pick<ClusterSettings, 'timing' | 'safety'>): { readonly waitMs: Millis; readonly graceMs: Millis; readonly everyMs: Millis } {
+  const { deadtimeMs, keepaliveMs } = settings.timing
+  const { arbiter, fencing, lease } = settings.safety
+  const leases = [...(lease === null ? [] : [lease.leaseMs]), ...(arbiter === null ? [] : [arbiter.ttlMs])]
+  const patience = leases.length > 0 && fencing === null ? Math.min(...leases.map(ms => ms - guardOf(ms))) : deadtimeMs - Math.max(15, Math.min(100, deadtimeMs / 5))
+  return { waitMs: millis(patience), graceMs: millis(Math.max(50, patience / 4)), everyMs: millis(Math.max(keepaliveMs * 0.9, patience / 5)) }
+}
+
+/** Nothing of ours but where systemd listens. */
+function sentryEnvironment(): Record<string, string> {
+  const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: period } = process.env
+  return { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...(socket === undefined || period === undefined ? {} : { NOTIFY_SOCKET: socket, WATCHDOG_USEC: period }) }
+}
+
+/** The real-time priority that this process runs at, or null: fields 40 and 41 of /proc/self/stat. */
+export function ownPriority(stat: string = readFileSync('/proc/self/stat', 'latin1')): number | null {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const [priority, policy] = [Number(fields[37]), Number(fields[38])]
+  return (policy === 1 || policy === 2) && priority >= 1 ? priority : null
+}
+
+const seconds = (ms: number): string => (Math.max(1, ms) / 1_000).toFixed(3)

@@ -1,0 +1,157 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { millis } from '../../src/base/units.js'
+import type { ClusterSettings } from '../../src/cluster/types.js'
+import { limitsOf, ownPriority } from '../../src/daemon/sentry.js'
+import { packageRoot } from '../../src/daemon/paths.js'
+import { noSafety, type SafetySettings } from '../../src/safety/types.js'
+
+const program = join(packageRoot(), 'bin', 'heartbeat-sentry')
+
+interface Watched {
+  /** A shell that plays the daemon and is the sentry's parent. */
+  readonly daemon: ChildProcess
+  readonly died: Promise<NodeJS.Signals | null>
+  feed(line: string): void
+  close(): void
+  /** What `ip -batch` was given, and how often systemd was told. */
+  dropped(): readonly string[]
+  notified(): number
+  device(): string
+  said(): string
+}
+
+/** The real sentry, with recorders in place of `ip` and `systemd-notify`, and a file in place of /dev/watchdog. */
+function watch(t: Test, environment: Readonly<Record<string, string>> = {}): Watched {
+  const folder = t.testdir({
+    bin: { ip: '', 'systemd-notify': '', logger: '#!/bin/sh\n' },
+    watchdog: ''
+  })
+  const bin = join(folder, 'bin')
+  script(join(bin, 'ip'), `cat >>${folder}/dropped`)
+  script(join(bin, 'systemd-notify'), `echo "$1" >>${folder}/notified`)
+  script(join(bin, 'logger'), ':')
+  const device = join(folder, 'watchdog')
+  const daemon = spawn('/bin/sh', ['-c', `/bin/bash ${program} $$ ${device}; wait`], {
+    stdio: ['pipe', 'ignore', 'pipe'],
+    detached: true,
+    env: { PATH: `${bin}:/usr/bin:/bin`, ...environment }
+  })
+  const { stdin, stderr } = daemon
+  let said = ''
+  stderr?.setEncoding('utf8').on('data', (text: string) => (said += text))
+  stdin?.on('error', () => undefined) // the sentry may be gone already
+  t.teardown(() => {
+    if (daemon.exitCode === null && daemon.signalCode === null && daemon.pid !== undefined) process.kill(-daemon.pid, 'SIGKILL')
+  })
+  return {
+    daemon,
+    died: once(daemon, 'exit').then(([, signal]) => signal as NodeJS.Signals | null),
+    feed: line => stdin?.write(`${line}\n`),
+    close: () => stdin?.end(),
+    dropped: () => lines(join(folder, 'dropped')),
+    notified: () => lines(join(folder, 'notified')).length,
+    device: () => readFileSync(device, 'utf8'),
+    said: () => said
+  }
+}
+
+t.test('sentry: fed in time -> takes nothing off, feeds the watchdog with every line', async t => {
+  const watched = watch(t)
+  for (let round = 1; round <= 5; round += 1) {
+    watched.feed('30 1 10.0.0.5/24@eth0')
+    await until(t, () => watched.device().length === round)
+  }
+  watched.feed('bye')
+  t.equal(await watched.died, null)
+  t.equal(watched.device(), '.....V', 'an orderly end switches the watchdog off')
+  t.strictSame(watched.dropped(), [])
+})
+
+t.test('sentry: no line within the limit -> takes every address off, and kills the daemon after the grace', async t => {
+  const watched = watch(t)
+  watched.feed('0.1 0.1 10.0.0.5/24@eth0 2001:db8::5/64@eth1')
+  t.equal(await watched.died, 'SIGKILL')
+  t.strictSame(watched.dropped(), ['address del 10.0.0.5/24 dev eth0', 'address del 2001:db8::5/64 dev eth1'])
+  t.match(watched.said(), /has said nothing for 0\.1 s: addresses taken off/)
+  t.match(watched.said(), /the daemon hangs: killing it/)
+  t.notMatch(watched.device(), /V/, 'the watchdog goes on counting')
+})
+
+t.test('sentry: a late line within the grace -> the addresses are off, the daemon lives', async t => {
+  const watched = watch(t)
+  watched.feed('0.1 20 10.0.0.5/24@eth0')
+  await until(t, () => watched.dropped().length === 1)
+  watched.feed('30 1')
+  await until(t, () => watched.said().includes('the daemon goes on'))
+  watched.feed('bye')
+  t.equal(await watched.died, null)
+})
+
+t.test('sentry: the newest line counts -> addresses released meanwhile are left alone', async t => {
+  const watched = watch(t)
+  watched.feed('30 1 10.0.0.5/24@eth0')
+  watched.feed('0.1 0.05')
+  t.equal(await watched.died, 'SIGKILL')
+  t.strictSame(watched.dropped(), [])
+})
+
+t.test('sentry: end of file, since the daemon died -> ends, touches nothing, leaves the watchdog counting', async t => {
+  const watched = watch(t)
+  watched.feed('30 1 10.0.0.5/24@eth0')
+  await until(t, () => watched.device() === '.')
+  watched.close()
+  t.equal(await watched.died, null)
+  t.strictSame([watched.dropped(), watched.device()], [[], '.'])
+})
+
+t.test('sentry: under systemd with WatchdogSec -> systemd is told while the daemon feeds, not more often than it asks', async t => {
+  const watched = watch(t, { NOTIFY_SOCKET: '/run/nobody', WATCHDOG_USEC: '30000000' })
+  for (let round = 0; round < 5; round += 1) watched.feed('30 1')
+  await until(t, () => watched.notified() === 1)
+  watched.feed('bye')
+  t.equal(await watched.died, null)
+  t.equal(watched.notified(), 1)
+})
+
+t.test('limits: the sentry acts before the peer may', async t => {
+  const settings = (deadtimeMs: number, safety: Partial<SafetySettings> = {}): Pick<ClusterSettings, 'timing' | 'safety'> => ({
+    timing: { keepaliveMs: millis(deadtimeMs / 5), warntimeMs: millis(deadtimeMs / 2), deadtimeMs: millis(deadtimeMs), initdeadMs: millis(deadtimeMs) },
+    safety: { ...noSafety, ...safety }
+  })
+  t.equal(limitsOf(settings(500)).waitMs, 400)
+  t.equal(limitsOf(settings(60)).waitMs, 45)
+  t.equal(limitsOf(settings(30_000)).waitMs, 29_900)
+  const lease = { leaseMs: millis(3_000), intervalMs: millis(375), link: 2 }
+  t.equal(limitsOf(settings(500, { lease })).waitMs, 2_000, 'the peer waits for the lease')
+  const fencing = { delayMs: millis(1_000), timeoutMs: millis(60_000), retryMs: millis(10_000) }
+  t.equal(limitsOf(settings(500, { lease, fencing })).waitMs, 400, 'a shot may come after deadtime')
+  for (const deadtimeMs of [60, 500, 30_000]) {
+    const { everyMs, waitMs } = limitsOf(settings(deadtimeMs))
+    t.ok(everyMs < waitMs / 2, `fed often enough at deadtime ${deadtimeMs}`)
+  }
+})
+
+t.test('priority: read from the fields behind the name, whatever the name holds', async t => {
+  const stat = (priority: number, policy: number): string => `77 (a b) c) S ${Array.from({ length: 36 }, () => '0').join(' ')} ${priority} ${policy} 0 0`
+  t.equal(ownPriority(stat(5, 2)), 5)
+  t.equal(ownPriority(stat(0, 0)), null)
+})
+
+function script(path: string, body: string): void {
+  writeFileSync(path, `#!/bin/sh\n${body}\n`)
+  chmodSync(path, 0o755)
+}
+
+const lines = (path: string): readonly string[] => (existsSync(path) ? readFileSync(path, 'utf8').split('\n').filter(line => line !== '') : [])
+
+async function until(t: Test, condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 20_000
+  while (!condition()) {
+    if (performance.now() > deadline) return void t.fail('did not happen within 20 s')
+    await new Promise(resolve => setTimeout(resolve, 5))
+  }
+}
