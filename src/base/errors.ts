@@ -17,6 +17,8 @@ export const errorCodes = {
   HA_STATE_UNUSABLE: 'the state directory cannot be read or written',
   HA_MEDIA_UNUSABLE: 'no heartbeat medium could be opened',
   HA_STOP_INCOMPLETE: 'the daemon ended, but a resource could not be stopped',
+  HA_LEASE_UNUSABLE: 'the lease area cannot be read or written',
+  HA_LEASE_REFUSED: 'the lease area was left as it is',
   HA_MQ_DAMAGED: 'the recovery log is damaged before its end; the queue manager does not start on it',
   HA_MQ_FOREIGN_LOG: 'the recovery log belongs to another queue manager',
   HA_MQ_NEWER_VERSION: 'the queue manager directory was written by a newer version',
