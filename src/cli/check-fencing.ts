@@ -105,7 +105,9 @@ async function testFindings(config: FencingConfig, options: { readonly self: str
       if (position === undefined) continue
       const proof = await fencing.test(victim, { timeoutMs: config.timeoutMs, signal: new AbortController().signal })
       const said = proof.said.join('; ')
-      if (proof.kind === 'proven') findings.info(position, { what: `fencing of ${victim} is proven`, why: said, fix: 'nothing to do' })
+      if (proof.kind === 'proven' && proof.said.some(word => word.endsWith(` ${victim} is off`))) {
+        findings.warning(position, { what: `a fencing device says that ${victim} is off`, why: said, fix: `look whether it is; when ${victim} runs, the device is watching another plug or machine` })
+      } else if (proof.kind === 'proven') findings.info(position, { what: `fencing of ${victim} is proven`, why: said, fix: 'nothing to do' })
       else findings.error(position, { what: `fencing of ${victim} is not proven`, why: said, fix: 'correct the device that did not answer, then run the test again' })
     }
   } finally {

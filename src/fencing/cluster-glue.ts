@@ -52,7 +52,7 @@ export function createClusterGlue(device: FencingDevice, options: ClusterGlueOpt
     const list = await call(['-l'], victim, effort)
     if (list.exitCode !== 0) return { ok: false, said: `it did not list its hosts: ${list.said}`, isFinal: list.isFinal }
     const hosts = list.text.toLowerCase().split(/\s+/)
-    return hosts.includes(victim) ? null : { ok: false, said: `${victim} is not among its hosts`, isFinal: true }
+    return hosts.includes(victim) ? null : { ok: false, said: `${victim} is not among its hosts`, isFinal: true, isForOthers: true }
   }
 
   async function request(what: 'off' | 'on' | 'reset', victim: string, effort: Effort): Promise<DeviceWord> {

@@ -13,6 +13,8 @@ export interface DeviceWord {
   readonly said: string
   /** A second try cannot end otherwise: the program is missing, its file cannot be read. */
   readonly isFinal?: boolean
+  /** The device works, but switches other nodes: with `*` old files list every device for both nodes. */
+  readonly isForOthers?: boolean
 }
 
 export interface Device {

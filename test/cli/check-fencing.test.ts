@@ -54,7 +54,9 @@ t.test('check --test-fencing: real devices -> proven or not, each with its words
   const options = { self: 'ha1', isTested: true, runDir: join(folder, 'run') }
   const check = async (lines: string): Promise<string[]> => (await checkFencing(configured(lines, join(folder, 'ha.cf')), options)).map(formatDiagnostic)
   t.match(await check(`stonith_host * fence_dummy status_file=${folder}/machine\nstonith_host * null ha1 ha2\n`), [/info: fencing of ha2 is proven; fence_dummy .*ha2 is on; null \*\*\*: answers/])
-  t.match(await check('stonith_host ha1 fence_dummy sttus_file=/x type=fial\nstonith_host ha1 null ha1\n'), [/warning: `fence_dummy` knows no parameter `sttus_file`/, /error: fencing of ha2 is not proven; .*ha2 is not among its hosts/])
+  writeFileSync(join(folder, 'machine'), 'off')
+  t.match(await check(`stonith_host ha1 fence_dummy status_file=${folder}/machine\n`), [/warning: a fencing device says that ha2 is off; .*watching another plug/])
+  t.match(await check('stonith_host ha1 null ha1\n'), [/error: fencing of ha2 is not proven; .*ha2 is not among its hosts/])
 })
 
 t.test('check: a whole configuration with fencing -> no word that nothing protects', { skip: noTools }, async t => {

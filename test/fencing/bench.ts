@@ -34,7 +34,10 @@ export interface Bench {
   readonly restored: Promise<readonly string[]>
 }
 
-/** `lines` are of ha.cf; `@NAME` in them stands for the path of a machine, which is on at first. */
+/**
+ * `lines` are of ha.cf; `@NAME` in them stands for the path of a machine, which is on at first. Off is off here unless a
+ * line says `fence_action reset`; such a test awaits `restored`.
+ */
 export function bench(test: Test, lines: readonly string[], options: Partial<FencingOptions> = {}): Bench {
   const folder = test.testdir({ run: {} })
   const machine = (name: string): Machine => {
@@ -49,7 +52,7 @@ export function bench(test: Test, lines: readonly string[], options: Partial<Fen
     writeFileSync(machine(name).path, 'on\n')
     return machine(name).path
   }))
-  const { cf, diagnostics } = parseHaCf({ file: 'ha.cf', text: ['node ha1 ha2', 'bcast eth0', 'bcast eth1', ...text, ''].join('\n') }, { nodeName: 'ha1' })
+  const { cf, diagnostics } = parseHaCf({ file: 'ha.cf', text: ['node ha1 ha2', 'bcast eth0', 'bcast eth1', ...text, ...(lines.some(line => line.startsWith('fence_action')) ? [] : ['fence_action off']), ''].join('\n') }, { nodeName: 'ha1' })
   if (cf?.fencing === null || cf === null) throw new Error(diagnostics.map(formatDiagnostic).join('\n'))
   let onRestored = (_said: readonly string[]): void => undefined
   const restored = new Promise<readonly string[]>(resolve => (onRestored = resolve))

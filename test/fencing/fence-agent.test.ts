@@ -14,7 +14,7 @@ function isAlive(pid: number): boolean {
 }
 
 t.test('fence agent: off and its status says so -> fenced; then the machine is switched on again', async t => {
-  const { fence, machine, restored } = bench(t, ['stonith_host * fence_test state=@m plug=3'])
+  const { fence, machine, restored } = bench(t, ['stonith_host * fence_test state=@m plug=3', 'fence_action reset'])
   const outcome = await fence()
   t.match(outcome, { kind: 'fenced', device: /^fence_test state=.*\/m plug=3 \(off, verified by its status\)$/ })
   t.match(await restored, [/: on again$/])
@@ -29,7 +29,7 @@ t.test('fence agent: fence_action off -> stays off', async t => {
 })
 
 t.test('fence agent: an access switch, no power switch -> not switched on again', async t => {
-  const { fence, machine, restored } = bench(t, ['stonith_host * fence_test state=@m fabric=yes'])
+  const { fence, machine, restored } = bench(t, ['stonith_host * fence_test state=@m fabric=yes', 'fence_action reset'])
   t.equal((await fence()).kind, 'fenced')
   t.match(await restored, [/cuts off access and not power/])
   t.equal(machine('m').power(), 'off')
@@ -64,13 +64,13 @@ t.test('fence agent: fails more often than it is tried -> failed, and the passwo
 })
 
 t.test('fence agent: off reports an error though the machine is off -> its status counts', async t => {
-  const { fence, machine } = bench(t, ['stonith_host * fence_test state=@m fail=9', 'fence_action off'])
+  const { fence, machine } = bench(t, ['stonith_host * fence_test state=@m fail=9'])
   writeFileSync(machine('m').path, 'off\n')
   t.match(await fence(), { kind: 'fenced', device: /although its own off reported an error/ })
 })
 
 t.test('fence agent: hangs -> it and its child are ended at the limit, and the next level is tried', async t => {
-  const { fence, machine } = bench(t, ['stonith_host * fence_test state=@hung hang=off', 'stonith_host * fence_test state=@m', 'fence_action off'])
+  const { fence, machine } = bench(t, ['stonith_host * fence_test state=@hung hang=off', 'stonith_host * fence_test state=@m'])
   const outcome = await fence({ timeoutMs: 2000 })
   t.match(outcome, { kind: 'fenced', device: /\/m \(off, verified/ })
   t.ok(outcome.durationMs < 2000)
@@ -89,7 +89,7 @@ t.test('fence agent: hangs, and is the only one -> failed within the time given,
 })
 
 t.test('two devices on one level: both off before either is on again', async t => {
-  const { fence, machine, restored } = bench(t, ['stonith_host * fence_test state=@a level=1', 'stonith_host * fence_test state=@b late=3 level=1'])
+  const { fence, machine, restored } = bench(t, ['stonith_host * fence_test state=@a level=1', 'stonith_host * fence_test state=@b late=3 level=1', 'fence_action reset'])
   const outcome = await fence()
   t.match(wordsOf(outcome), /\/a \(off, verified by its status\) and fence_test .*\/b late=3 \(off, verified by its status\)$/)
   t.strictSame(machine('a').calls().includes('on ha2'), false, 'when the proof came, nothing was on again')
@@ -129,7 +129,7 @@ t.test('fence agent: not installed -> said, without a retry', async t => {
 })
 
 t.test('stonith TYPE FILE: parameters from the file, read when used; a missing file is said', async t => {
-  const { fence, machine, folder, fencing } = bench(t, ['stonith fence_test /nowhere/parameters', 'stonith_host * fence_test state=@unused', 'fence_action off'])
+  const { fence, machine, folder, fencing } = bench(t, ['stonith fence_test /nowhere/parameters', 'stonith_host * fence_test state=@unused'])
   t.match(wordsOf(await fence()), /unused/)
   t.match(fencing.description, /^fence_test with \/nowhere\/parameters; then /)
   const path = join(folder, 'parameters')

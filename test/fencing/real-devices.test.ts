@@ -12,7 +12,7 @@ const noDummy = existsSync('/usr/sbin/fence_dummy') ? false : 'missing tool: fen
 const noNamespace = noStonith || (spawnSync('unshare', ['-m', 'true']).status === 0 ? false : 'mounting over the folder of plug-ins needs root')
 
 t.test('stonith null: the victim among its hosts -> reset, said to be unverified', { skip: noStonith }, async t => {
-  const { fence, fencing, prove } = bench(t, ['stonith_host * null ha1 ha2'])
+  const { fence, fencing, prove } = bench(t, ['stonith_host * null ha1 ha2', 'fence_action reset'])
   t.equal(fencing.description, 'null ***')
   t.match(await fence(), { kind: 'fenced', device: 'null *** (reset, as it reports; cluster-glue cannot verify it)' })
   t.match(await prove(), { kind: 'proven', said: ['null ***: answers, and has ha2 among its hosts'] })
@@ -31,6 +31,12 @@ t.test('stonith null: the victim not among its hosts -> failed, although the plu
   const { fence, prove } = bench(t, ['stonith_host * null ha1 ha3'])
   t.match(wordsOf(await fence()), 'level 1, null ***: ha2 is not among its hosts')
   t.match(await prove(), { kind: 'unproven', said: ['null ***: ha2 is not among its hosts'] })
+})
+
+t.test('stonith: as in old files a device for each node, all with `*` -> the one with the victim is used and proven', { skip: noStonith }, async t => {
+  const { fence, prove } = bench(t, ['stonith_host * null hostlist=ha1', 'stonith_host * null hostlist=ha2'])
+  t.match(await fence(), { kind: 'fenced', device: /^null hostlist=ha2 / })
+  t.match(await prove(), { kind: 'proven', said: ['null hostlist=ha1: ha2 is not among its hosts', 'null hostlist=ha2: answers, and has ha2 among its hosts'] })
 })
 
 t.test('stonith: an unknown type -> failed, with its meaning', { skip: noStonith }, async t => {
@@ -73,7 +79,7 @@ exec unshare -m sh -c 'mount -t tmpfs none /usr/lib/stonith/plugins/external && 
 t.test('stonith external/...: reset, off, two on one level, refusal, hang', { skip: noNamespace }, async t => {
   await t.test('alone, fence_action reset -> one reset', async t => {
     const folder = t.testdir({ run: {} })
-    const { fence, machine, prove } = bench(t, ['stonith_host * external/file hostlist=ha1,ha2 file=@m passwd=Tr0ub4dor'], { stonithProgram: join(folder, 'stonith') })
+    const { fence, machine, prove } = bench(t, ['stonith_host * external/file hostlist=ha1,ha2 file=@m passwd=Tr0ub4dor', 'fence_action reset'], { stonithProgram: join(folder, 'stonith') })
     stonithWithPlugin(folder)
     t.equal((await prove()).kind, 'proven')
     const outcome = await fence()
@@ -83,7 +89,7 @@ t.test('stonith external/...: reset, off, two on one level, refusal, hang', { sk
   })
   await t.test('two on one level -> both off, then both on', async t => {
     const folder = t.testdir({ run: {} })
-    const { fence, machine, restored } = bench(t, ['a', 'b'].map(name => `stonith_host * external/file hostlist=ha2 file=@${name} level=1`), { stonithProgram: join(folder, 'stonith') })
+    const { fence, machine, restored } = bench(t, [...['a', 'b'].map(name => `stonith_host * external/file hostlist=ha2 file=@${name} level=1`), 'fence_action reset'], { stonithProgram: join(folder, 'stonith') })
     stonithWithPlugin(folder)
     t.equal((await fence()).kind, 'fenced')
     t.strictSame([machine('a').power(), machine('b').power()], ['off', 'off'])
@@ -92,7 +98,7 @@ t.test('stonith external/...: reset, off, two on one level, refusal, hang', { sk
   })
   await t.test('refused with a wrong password -> failed, the password not shown', async t => {
     const folder = t.testdir({ run: {} })
-    const { fence } = bench(t, ['stonith_host * external/file hostlist=ha2 file=@m passwd=wrong-Tr0ub4dor', 'fence_retries 0'], { stonithProgram: join(folder, 'stonith') })
+    const { fence } = bench(t, ['stonith_host * external/file hostlist=ha2 file=@m passwd=wrong-Tr0ub4dor', 'fence_action reset', 'fence_retries 0'], { stonithProgram: join(folder, 'stonith') })
     stonithWithPlugin(folder)
     const outcome = await fence()
     t.match(wordsOf(outcome), /reset failed, the reset failed, exit status 5/)
@@ -100,7 +106,7 @@ t.test('stonith external/...: reset, off, two on one level, refusal, hang', { sk
   })
   await t.test('hangs -> ended, and the next level is tried', async t => {
     const folder = t.testdir({ run: {} })
-    const { fence, machine } = bench(t, ['stonith_host * external/file hostlist=ha2 file=@hung hang=yes', 'stonith_host * external/file hostlist=ha2 file=@m'], { stonithProgram: join(folder, 'stonith') })
+    const { fence, machine } = bench(t, ['stonith_host * external/file hostlist=ha2 file=@hung hang=yes', 'stonith_host * external/file hostlist=ha2 file=@m', 'fence_action reset'], { stonithProgram: join(folder, 'stonith') })
     stonithWithPlugin(folder)
     t.match(await fence({ timeoutMs: 4000 }), { kind: 'fenced', device: /\/m \(reset/ })
     t.equal(machine('hung').power(), 'on')
@@ -109,7 +115,7 @@ t.test('stonith external/...: reset, off, two on one level, refusal, hang', { sk
 
 t.test('a password -> in no process\'s arguments while a device is asked', { skip: noNamespace }, async t => {
   const folder = t.testdir({ run: {} })
-  const lines = ['stonith_host * external/file hostlist=ha2 file=@m hang=yes passwd=Tr0ub4dor']
+  const lines = ['stonith_host * external/file hostlist=ha2 file=@m hang=yes passwd=Tr0ub4dor', 'fence_action reset']
   const { fence, fencing, machine } = bench(t, lines, { stonithProgram: join(folder, 'stonith') })
   stonithWithPlugin(folder)
   const outcome = fence()
@@ -122,7 +128,7 @@ t.test('a password -> in no process\'s arguments while a device is asked', { ski
 })
 
 t.test('fence_dummy: off, verified by its status, on again; its status file tells', { skip: noDummy }, async t => {
-  const { fence, prove, machine, restored } = bench(t, ['stonith_host * fence_dummy status_file=@m'])
+  const { fence, prove, machine, restored } = bench(t, ['stonith_host * fence_dummy status_file=@m', 'fence_action reset'])
   writeFileSync(machine('m').path, 'on') // it wants the bare word
   t.match(await prove(), { kind: 'proven', said: [/: answers: ha2 is on$/] })
   t.match(await fence(), { kind: 'fenced', device: /^fence_dummy status_file=\S+ \(off, verified by its status\)$/ })
