@@ -16,6 +16,7 @@ export const errorCodes = {
   HA_START_FAILED: 'the daemon ended while starting',
   HA_STATE_UNUSABLE: 'the state directory cannot be read or written',
   HA_MEDIA_UNUSABLE: 'no heartbeat medium could be opened',
+  HA_SYNC_FAILED: 'the other node did not say what was asked',
   HA_STOP_INCOMPLETE: 'the daemon ended, but a resource could not be stopped',
   HA_LEASE_UNUSABLE: 'the lease area cannot be read or written',
   HA_LEASE_REFUSED: 'the lease area was left as it is',

@@ -1,0 +1,25 @@
+/** Looks at every script that haresources uses: where it is found decides how it is called, its content what it does. */
+
+import { locateScript, type SearchFolder } from '../agent/locate.js'
+import type { ScriptView } from '../agreement/differences.js'
+import { contentDigest } from '../agreement/digests.js'
+import type { ResourceGroup } from '../config/types.js'
+import { readBounded } from './read-file.js'
+
+export const scriptNames = (groups: readonly ResourceGroup[]): readonly string[] =>
+  [...new Set(groups.flatMap(group => group.resources.map(resource => resource.type)))].sort()
+
+/** In the order of their names. Never rejects for what a file may be. */
+export async function scriptViews(groups: readonly ResourceGroup[], searchPath: readonly SearchFolder[]): Promise<readonly ScriptView[]> {
+  const views: ScriptView[] = []
+  // One after the other: a slow disk gets one question at a time, and memory holds one script.
+  for (const name of scriptNames(groups)) views.push(await viewOf(name, searchPath))
+  return views
+}
+
+async function viewOf(name: string, searchPath: readonly SearchFolder[]): Promise<ScriptView> {
+  const found = locateScript(name, searchPath)
+  const read = found === null ? null : await readBounded(found.path, { follow: true })
+  if (found === null || read === null || read.kind === 'missing') return { name, style: 'missing', digest: '' }
+  return { name, style: found.style, digest: read.kind === 'file' ? contentDigest(read.bytes) : read.why }
+}
