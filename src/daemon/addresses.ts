@@ -3,9 +3,9 @@
  * that stood still for longer than its peer waits, or that has lost a right to hold them. The only place in the daemon
  * where a child is run synchronously, since here the event loop must not turn before the addresses are gone.
  *
- * Where the network watch knows an address to be, one `ip` removes all of them; a script for each costs six processes and
- * five times as long (measured: 4 ms and 21 ms for one address). What is not known, or has moved meanwhile, is left to
- * the script, which looks. Connections are not reset and announcers not ended here: the orderly stop, which follows, does that.
+ * Where the network watch knows an address to be, one `ip` removes all of them: measured 1.7 ms for one and 1.9 ms for five
+ * addresses, where a script for each took 12.6 and 41 ms. What is not known, or has moved meanwhile, is left to the script,
+ * which looks. Connections are not reset and announcers not ended here: the orderly stop, which follows, does that.
  */
 
 import { spawnSync } from 'node:child_process'

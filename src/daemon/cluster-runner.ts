@@ -19,6 +19,13 @@ import type { Clock, Scheduled } from '../port/clock.js'
 /** Far more than one turn of the event loop can produce: 1,000 groups, each with an outcome. */
 const mailboxMax = 4096
 
+/** Watches the core at work; must not throw. */
+export interface StepObserver {
+  /** Before the core takes the event, so that even one which it cannot survive is known. */
+  before(event: ClusterEvent, state: ClusterState): void
+  after(event: ClusterEvent, before: ClusterState, state: ClusterState): void
+}
+
 export interface ClusterRunnerOptions {
   readonly clock: Clock
   readonly settings: ClusterSettings
@@ -28,6 +35,8 @@ export interface ClusterRunnerOptions {
   causeOfStall(stallMs: Millis): string | null
   /** Lets waiting datagrams be read before a tick: one turn of the event loop. */
   yieldOnce(callback: () => void): void
+  /** The flight recorder. */
+  readonly observer?: StepObserver
 }
 
 export class ClusterRunner {
@@ -68,8 +77,11 @@ export class ClusterRunner {
     let isQuiet = this.#armed !== null
     try {
       for (let next = this.#mailbox.shift(); next !== undefined; next = this.#mailbox.shift()) {
-        const { state, effects, isQuiet: isStepQuiet } = step(this.#state, next, this.#options.settings)
+        const before = this.#state
+        this.#options.observer?.before(next, before)
+        const { state, effects, isQuiet: isStepQuiet } = step(before, next, this.#options.settings)
         this.#state = state
+        this.#options.observer?.after(next, before, state)
         isQuiet &&= isStepQuiet
         for (const effect of effects) this.#options.perform(effect)
       }

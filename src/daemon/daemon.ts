@@ -15,6 +15,7 @@ import { createAgentRunner } from '../agent/runner.js'
 import { HaError } from '../base/errors.js'
 import { elapsed, millis, type Instant, type Millis } from '../base/units.js'
 import { peerGroup } from '../cluster/turn.js'
+import { shownState } from '../cluster/turn.js'
 import type { ClusterEffect, ClusterEvent, ClusterSettings, OperatorRequest } from '../cluster/types.js'
 import { formatDiagnostic, isError } from '../config/configuration.js'
 import type { AuthKeys, Configuration } from '../config/types.js'
@@ -26,6 +27,7 @@ import { HostNetworkWatch } from '../netwatch/watch.js'
 import type { Medium } from '../port/medium.js'
 import type { NetworkWatch } from '../port/network-watch.js'
 import { decodeDatagram } from '../wire/datagram.js'
+import { isHeld } from '../wire/ownership.js'
 import { readHeard, type Heard, type Sender } from '../wire/status.js'
 import { ClusterRunner } from './cluster-runner.js'
 import { clusterSettings } from './cluster-settings.js'
@@ -36,8 +38,9 @@ import type { RootLogger } from './logger.js'
 import { Memory, recall, type Remembered } from './memory.js'
 import type { Paths } from './paths.js'
 import { statusReport } from './report.js'
-import { noSafety } from '../safety/types.js'
+import { createSafeguards, type CreatedSafeguards } from './create-safeguards.js'
 import { Safeguards } from './safeguards.js'
+import { ownPriority, Sentry } from './sentry.js'
 import { StallCauses } from './stall-cause.js'
 import { supervise } from './supervise.js'
 import { warmUp } from './warm-up.js'
@@ -97,7 +100,17 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     }
     logger.info({}, `heartbeat: version ${options.version}`)
     logger.info({}, `Heartbeat generation: ${sender.generation}`)
-    core.current = new Core(options, { control, sender, recalled: recall(paths.stateDir) })
+    const safeguards = await createSafeguards({
+      configuration,
+      nodeName,
+      generation: sender.generation,
+      clock,
+      runDir: paths.runDir,
+      logger,
+      keys: () => core.current?.keys ?? configuration.keys,
+      isHeard: () => core.current?.isPeerHeard ?? false
+    })
+    core.current = new Core(options, { control, sender, recalled: recall(paths.stateDir), safeguards })
     await core.current.open()
     core.isOpen = true
     return core.current
@@ -113,6 +126,7 @@ interface CoreParts {
   readonly control: ControlServer
   readonly sender: Sender
   readonly recalled: Remembered
+  readonly safeguards: CreatedSafeguards
 }
 
 class Core implements Daemon {
@@ -126,6 +140,7 @@ class Core implements Daemon {
   readonly #agents: ReturnType<typeof createAgentRunner>
   readonly #memory: Memory
   readonly #safeguards: Safeguards
+  readonly #sentry: Sentry
   readonly #networkWatch: NetworkWatch
   /** Groups that neither node has been seen to run in this life. */
   readonly #unserved: Set<number>
@@ -158,15 +173,15 @@ class Core implements Daemon {
       rememberedPeerGeneration: ownValue(parts.recalled.peerGenerations, peerName),
       rememberedPeerSequence: ownValue(parts.recalled.peerSequences, peerName) ?? 0,
       heldEpochs: new Map(parts.recalled.held.map(one => [one.id, one.epoch])),
-      links: this.#media.map(medium => ({ name: medium.name, description: medium.description })),
-      safety: noSafety,
+      links: linksOf(this.#media, parts.safeguards),
+      safety: parts.safeguards.settings,
       agreement: null,
       pathOf: resource => locateScript(resource.type, searchPath)?.path ?? null,
       isOwnScript: resource => this.#agents.isOwnScript(resource)
     })
     this.#memory = new Memory(paths.stateDir, sentence => logger.warn({}, sentence))
     this.#safeguards = new Safeguards(
-      { fencing: null, lease: null, arbiter: null, connectivity: null },
+      parts.safeguards.parts,
       {
         clock,
         nodeName,
@@ -178,6 +193,13 @@ class Core implements Daemon {
     )
     this.#networkWatch = new HostNetworkWatch({ clock, groups: configuration.groups, agents: this.#agents, environment, projectResourceDir: projectResourceDir() })
     this.#unserved = new Set(configuration.groups.keys())
+    this.#sentry = new Sentry({
+      clock,
+      settings: this.#settings,
+      realtimePriority: ownPriority(),
+      device: configuration.cf.watchdog,
+      onTrouble: sentence => logger.error({}, `Hangs are not watched: ${sentence}`)
+    })
     this.#effects = new Effects({
       clock,
       configuration,
@@ -189,6 +211,7 @@ class Core implements Daemon {
       removal: { projectResourceDir: projectResourceDir(), environment },
       memory: this.#memory,
       safeguards: this.#safeguards,
+      feed: told => this.#sentry.feed(clock.monotonic(), { ...told, addresses: () => this.#heldAddresses() }),
       networkWatch: this.#networkWatch,
       logger,
       isFirstStart: group => this.#isFirstStart(group),
@@ -241,12 +264,22 @@ class Core implements Daemon {
     begun = true
     this.#runner.begin()
     this.#safeguards.open()
+    this.#sentry.open()
     this.#networkWatch.open({
       onCarrier: (group, trouble) => this.#runner.post({ kind: 'carrier', now: clock.monotonic(), group, trouble }),
       onNote: (level, text) => logger[level]({}, text)
     })
     for (const event of early) this.#runner.post(event)
     warmUp({ clock, settings: this.#settings, sender: this.#parts.sender, keys: this.#keys, isWanted: () => !this.#isEnding })
+  }
+
+  /** The keys as last read. */
+  get keys(): AuthKeys {
+    return this.#keys
+  }
+
+  get isPeerHeard(): boolean {
+    return this.#runner.state.peer.standing.kind === 'alive'
   }
 
   ask(request: ControlRequest, reply: ControlReply): void {
@@ -256,6 +289,7 @@ class Core implements Daemon {
       return reply.done({ kind: 'status', status: statusReport(this.#runner.state, context) })
     }
     if (request.kind === 'reload') return supervise('reload', this.reload(reply))
+    if (request.kind === 'confirm-off') this.#safeguards.confirm(this.#settings.peerName)
     this.#post(request, reply)
   }
 
@@ -298,6 +332,7 @@ class Core implements Daemon {
 
   async closeMedia(): Promise<void> {
     this.#runner.stop()
+    this.#sentry.close()
     this.#networkWatch.close()
     await this.#safeguards.close()
     await Promise.all(this.#media.map(medium => medium.close()))
@@ -348,6 +383,15 @@ class Core implements Daemon {
     return this.#unserved.has(group)
   }
 
+  /** As `ip address del` names them, for the sentry. */
+  #heldAddresses(): readonly string[] {
+    return this.#runner.state.groups.flatMap((group, index) => {
+      if (!isHeld(shownState(group))) return []
+      const resources = this.#settings.groups[index]?.resources ?? []
+      return resources.flatMap((_, at) => (this.#networkWatch.locate(index, at) ?? []).map(one => `${one.address}/${one.prefix}@${one.nic}`))
+    })
+  }
+
   /** What stands in the other node's sector was signed by it like a datagram, and is believed like one. */
   #read(payload: Uint8Array): Heard | null {
     const decoded = decodeDatagram(payload, this.#keys)
@@ -370,6 +414,7 @@ class Core implements Daemon {
     const deadline = new Promise<void>(resolve => {
       clock.schedule(closeDeadline, resolve)
     })
+    this.#sentry.close()
     await Promise.race([Promise.all([this.#memory.idle(), this.#safeguards.close()]), deadline])
     await Promise.race([Promise.all(this.#media.map(medium => medium.close())), deadline])
     this.#agents.close()
@@ -377,6 +422,13 @@ class Core implements Daemon {
     logger.info({}, `${nodeName} Heartbeat shutdown complete.`)
     await Promise.race([this.#parts.control.close(), deadline])
   }
+}
+
+/** The media, and the disk of the lease as the last link. */
+function linksOf(media: readonly Medium[], safeguards: CreatedSafeguards): ClusterSettings['links'] {
+  const links = media.map(medium => ({ name: medium.name, description: medium.description }))
+  const { settings, parts } = safeguards
+  return settings.lease === null ? links : [...links, { name: 'disk', description: parts.lease?.description ?? 'lease', patienceMs: settings.lease.leaseMs }]
 }
 
 /** Every medium looks at the interfaces once a second; one look serves them all. */

@@ -21,6 +21,7 @@ export const exitStatuses = {
   media: { status: 10, meaning: 'no heartbeat medium could be opened', isFinal: true },
   state: { status: 11, meaning: 'the state directory cannot be read or written', isFinal: true },
   alreadyRunning: { status: 12, meaning: 'a heartbeat daemon runs on this node already', isFinal: true },
+  lease: { status: 13, meaning: 'the lease area may not be used: mirrored storage, or not this cluster\'s', isFinal: true },
   stopIncomplete: { status: 20, meaning: 'stopped, but a resource could not be stopped and may still run here', isFinal: true },
   bug: { status: 70, meaning: 'a bug: an internal invariant was broken', isFinal: false }
 } as const satisfies Readonly<Record<string, ExitMeaning>>

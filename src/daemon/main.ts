@@ -67,6 +67,7 @@ async function endAfterFailure(error: unknown, ready: ReadySignal, logger: RootL
     HA_ALREADY_RUNNING: 'alreadyRunning',
     HA_STATE_UNUSABLE: 'state',
     HA_MEDIA_UNUSABLE: 'media',
+    HA_LEASE_REFUSED: 'lease',
     HA_NOT_PERMITTED: 'permission'
   }
   if (!(error instanceof HaError)) throw error

@@ -8,7 +8,7 @@ import type { ClusterEffect, ClusterEvent } from '../cluster/types.js'
 import type { Arbiter } from '../port/arbiter.js'
 import type { Clock } from '../port/clock.js'
 import type { Connectivity } from '../port/connectivity.js'
-import type { Fencing } from '../port/fencing.js'
+import type { Fencing, FencingProof } from '../port/fencing.js'
 import type { LeaseArea } from '../port/lease.js'
 import type { Heard } from '../wire/status.js'
 import type { SafeguardTexts } from './safety-report.js'
@@ -17,8 +17,14 @@ import { supervise } from './supervise.js'
 /** Giving leases and keys back must not keep a stopping daemon waiting. */
 const closeWithin = millis(1_500)
 
+/** Devices, whether an operator's word can be given to one of them, and their tests by the calendar. */
+export interface FencingParts {
+  readonly devices: Fencing & { confirm(victim: string): boolean }
+  test(onProof: (proof: FencingProof) => void): { stop(): void }
+}
+
 export interface SafeguardParts {
-  readonly fencing: Fencing | null
+  readonly fencing: FencingParts | null
   readonly lease: LeaseArea | null
   readonly arbiter: Arbiter | null
   readonly connectivity: Connectivity | null
@@ -39,6 +45,7 @@ export class Safeguards {
   readonly #parts: SafeguardParts
   readonly #context: SafeguardContext
   readonly #ending = new AbortController()
+  #tests: { stop(): void } | null = null
 
   constructor(parts: SafeguardParts, context: SafeguardContext) {
     this.#parts = parts
@@ -47,7 +54,8 @@ export class Safeguards {
 
   open(): void {
     const { clock, diskLink, post, read } = this.#context
-    const { arbiter, connectivity, lease } = this.#parts
+    const { arbiter, connectivity, fencing, lease } = this.#parts
+    this.#tests = fencing?.test(proof => post({ kind: 'fencing-tested', now: clock.monotonic(), proof })) ?? null
     lease?.open({
       onReport: report => post({ kind: 'lease', now: clock.monotonic(), report }),
       onDatagram: payload => {
@@ -63,10 +71,15 @@ export class Safeguards {
     const { clock, post } = this.#context
     const { fencing } = this.#parts
     if (fencing === null) return // the core shoots only with a device configured
-    const shot = fencing.fence(effect.victim, { timeoutMs: effect.timeoutMs, signal: this.#ending.signal }).then(outcome => {
+    const shot = fencing.devices.fence(effect.victim, { timeoutMs: effect.timeoutMs, signal: this.#ending.signal }).then(outcome => {
       post({ kind: 'fenced', now: clock.monotonic(), attempt: effect.attempt, outcome })
     })
     supervise(`fencing ${effect.victim}`, shot)
+  }
+
+  /** The operator's word, for a device that waits for nothing else (meatware). */
+  confirm(victim: string): void {
+    this.#parts.fencing?.devices.confirm(victim)
   }
 
   poison(generation: number): void {
@@ -85,14 +98,15 @@ export class Safeguards {
 
   texts(): SafeguardTexts {
     const { arbiter, connectivity, fencing, lease } = this.#parts
-    return { fencing: fencing?.description ?? null, lease: lease?.description ?? null, arbiter: arbiter?.description ?? null, quorum: connectivity?.description ?? null }
+    return { fencing: fencing?.devices.description ?? null, lease: lease?.description ?? null, arbiter: arbiter?.description ?? null, quorum: connectivity?.description ?? null }
   }
 
   async close(): Promise<void> {
     this.#ending.abort()
     const { arbiter, connectivity, fencing, lease } = this.#parts
     connectivity?.close()
-    fencing?.close()
+    this.#tests?.stop()
+    fencing?.devices.close()
     const deadline = new Promise<void>(resolve => {
       this.#context.clock.schedule(closeWithin, resolve)
     })
