@@ -38,7 +38,7 @@ export interface World {
   inside(line: string): string
   /** True when a shell line inside succeeds. */
   holds(line: string): boolean
-  run(type: string, args: readonly string[], operation: AgentOperation, timeoutMs?: number): Promise<AgentOutcome>
+  run(type: string, args: readonly string[], operation: AgentOperation, timeoutMs?: number, variables?: Readonly<Record<string, string>>): Promise<AgentOutcome>
   /** Calls a script directly, with anything as its last words, in an environment of nothing but PATH. */
   call(type: string, words: readonly string[]): { readonly exitCode: number; readonly stdout: string }
   /** Starts a script's operation and kills its whole process group after so many milliseconds. */
@@ -103,9 +103,9 @@ export function createWorld(test: Test, source: { readonly scripts: string; read
         return false
       }
     },
-    run: (type, args, operation, timeoutMs = 10_000) =>
+    run: (type, args, operation, timeoutMs = 10_000, variables = {}) =>
       runner.run(
-        { resource: { word: [type, ...args].join('::'), type, args, position: { file: 'haresources', line: 1, column: 1 } }, operation, timeoutMs: millis(timeoutMs) },
+        { resource: { word: [type, ...args].join('::'), type, args, position: { file: 'haresources', line: 1, column: 1 } }, operation, timeoutMs: millis(timeoutMs), variables },
         { signal: new AbortController().signal }
       ),
     call: (type, words) => {

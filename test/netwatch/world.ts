@@ -18,16 +18,11 @@ export interface Note {
   readonly text: string
 }
 
-export interface WatchedHost {
-  readonly world: World
+export interface WatchedHost extends NeighbouredWorld {
   readonly watch: HostNetworkWatch
   readonly notes: Note[]
   /** What was told of the carrier of group 0, in order. */
   readonly carrier: (string | null)[]
-  /** Runs a shell line at the neighbour. */
-  stranger(line: string): string
-  strangerMac(): string
-  ownMac(): string
   start(index?: number): Promise<void>
   stop(index?: number): Promise<void>
   /** Waits for a note; its text. */
@@ -38,17 +33,31 @@ export interface WatchedHost {
 
 export const service = '10.99.0.5'
 
-/** A group is a list of words of haresources, each `IPaddr2` with one argument. */
-export function watchedHost(test: Test, specs: readonly string[] = [`${service}/24/v0`], options: { readonly prepare?: (world: World) => void; readonly listen?: string } = {}): WatchedHost {
+export interface NeighbouredWorld {
+  readonly world: World
+  /** Runs a shell line at the neighbour. */
+  stranger(line: string): string
+  strangerMac(): string
+}
+
+/** `v0` (10.99.0.1/24) here, `v1` in a network namespace of a stranger. */
+export function neighbouredWorld(test: Test): NeighbouredWorld {
   const world = createWorld(test, ownScripts)
-  const neighbour = `${world.enter.find(word => word.startsWith('--net='))?.split('/').at(-1) ?? 'agt'}s`
+  const own = world.enter.find(word => word.startsWith('--net='))?.split('/').at(-1) ?? ''
+  const neighbour = `${own}s`
   execFileSync('ip', ['netns', 'add', neighbour])
   test.teardown(() => execFileSync('ip', ['netns', 'del', neighbour]))
   world.inside('ip link del v0')
-  execFileSync('ip', ['-n', neighbour, 'link', 'add', 'v1', 'type', 'veth', 'peer', 'name', 'v0'])
-  execFileSync('ip', ['-n', neighbour, 'link', 'set', 'v0', 'netns', neighbour.slice(0, -1)])
+  execFileSync('ip', ['-n', neighbour, 'link', 'add', 'v1', 'type', 'veth', 'peer', 'name', 'v0', 'netns', own])
   execFileSync('ip', ['-n', neighbour, 'link', 'set', 'v1', 'up'])
   world.inside('ip link set v0 up; ip addr add 10.99.0.1/24 dev v0')
+  const stranger = (line: string): string => execFileSync('ip', ['netns', 'exec', neighbour, '/bin/sh', '-c', line], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+  return { world, stranger, strangerMac: () => stranger('cat /sys/class/net/v1/address').trim() }
+}
+
+/** A group is a list of words of haresources, each `IPaddr2` with one argument. */
+export function watchedHost(test: Test, specs: readonly string[] = [`${service}/24/v0`], options: { readonly prepare?: (world: World) => void; readonly listen?: string } = {}): WatchedHost {
+  const { world, stranger, strangerMac } = neighbouredWorld(test)
   options.prepare?.(world)
 
   const programs = join(world.folder, 'programs')
@@ -78,7 +87,6 @@ export function watchedHost(test: Test, specs: readonly string[] = [`${service}/
   })
   test.teardown(() => watch.close())
   const trace = join(world.folder, 'trace')
-  const stranger = (line: string): string => execFileSync('ip', ['netns', 'exec', neighbour, '/bin/sh', '-c', line], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
   if (options.listen !== undefined) {
     stranger(`timeout 100 tcpdump -U -lni v1 '${options.listen}' >${trace} 2>${trace}.err & while ! grep -q listening ${trace}.err; do sleep 0.01; done`)
   }
@@ -101,8 +109,7 @@ export function watchedHost(test: Test, specs: readonly string[] = [`${service}/
     notes,
     carrier,
     stranger,
-    strangerMac: () => stranger('cat /sys/class/net/v1/address').trim(),
-    ownMac: () => world.inside('cat /sys/class/net/v0/address').trim(),
+    strangerMac,
     start: (index = 0) => operate(index, 'start'),
     stop: (index = 0) => operate(index, 'stop'),
     noted: async (pattern, times = 1) => {
