@@ -112,7 +112,9 @@ export class Etcd {
       return { ok: true, body: {} }
     }
     if (!reply.ok) return reply.code === null ? reply : { ...reply, reason: `user ${user}: ${reply.reason}` }
-    this.#token = textOf(reply.body['token'])
+    const token = textOf(reply.body['token'])
+    if (!/^[\u0021-\u007E]{1,8192}$/.test(token)) return { ok: false, reason: `${this.currentUrl}: it signed us in without a token`, code: null }
+    this.#token = token
     return reply
   }
 

@@ -11,6 +11,7 @@
 
 import http from 'node:http'
 import https from 'node:https'
+import tls from 'node:tls'
 import type { Millis } from '../base/units.js'
 import type { ArbiterEndpoint } from '../config/types.js'
 import type { Clock } from '../port/clock.js'
@@ -43,13 +44,17 @@ export class HttpExchange {
   readonly #clock: Clock
   readonly #agent: http.Agent
 
+  /** Throws what OpenSSL says when the certificates cannot be used. */
   constructor(options: { readonly endpoint: ArbiterEndpoint; readonly tls: TlsMaterial; readonly clock: Clock }) {
     this.#endpoint = options.endpoint
     this.#clock = options.clock
     const { ca, cert, key } = options.tls
     const kept = { keepAlive: true, maxSockets: 1, maxFreeSockets: 1 }
     this.#agent = options.endpoint.isTls
-      ? new https.Agent({ ...kept, ...(ca === null ? {} : { ca }), ...(cert === null ? {} : { cert }), ...(key === null ? {} : { key }) })
+      ? new https.Agent({
+          ...kept,
+          secureContext: tls.createSecureContext({ ...(ca === null ? {} : { ca }), ...(cert === null ? {} : { cert }), ...(key === null ? {} : { key }) })
+        })
       : new http.Agent(kept)
   }
 
@@ -102,7 +107,7 @@ export class HttpExchange {
             request.destroy()
           } else pieces.push(piece)
         })
-        response.on('error', error => failed(signal.aborted ? `no whole answer within ${Math.round(options.deadlineMs)} ms` : error.message))
+        response.on('error', error => failed(error.message)) // when we gave up, the request has said so before
         response.on('end', () => {
           const body = parsed(Buffer.concat(pieces).toString('utf8'))
           if (body === null) failed(`its answer (status ${response.statusCode ?? 0}) is no JSON object; this is no etcd`)

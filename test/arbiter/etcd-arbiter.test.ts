@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process'
 import { performance } from 'node:perf_hooks'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { configFor, endpoint, EtcdServer, eventually, freePort, Node, noEtcd } from './etcd-server.js'
 
@@ -136,4 +138,26 @@ t.test('arbiter: nobody there at close -> ends within its second', options, asyn
   const before = performance.now()
   await ha1.arbiter.close()
   t.ok(performance.now() - before < 1500)
+})
+
+t.test('arbiter: the holder is killed without a word -> the other has the key no sooner than the lease ends, and soon after', options, async t => {
+  const server = await EtcdServer.start(t)
+  const child = spawn(process.execPath, [fileURLToPath(new URL('./holder.js', import.meta.url)), String(server.port)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => child.kill('SIGKILL'))
+  let said = ''
+  child.stdout.on('data', (piece: Buffer) => {
+    said += piece.toString()
+  })
+  await eventually('ha1 holds it', () => said.includes('"ours":["aaaa"]'))
+  const ha2 = new Node(t, 'ha2', configFor([server.endpoint])).open('aaaa')
+  await ha2.hears('theirs', word => word.theirs.length === 1)
+  const renewals = said.split('\n').length
+  await eventually('a renewal', () => said.split('\n').length > renewals)
+  const killed = performance.now()
+  child.kill('SIGKILL')
+  await ha2.holds('aaaa')
+  const tookMs = performance.now() - killed
+  // The last renewal is at most a third of the lease of 2 s before the kill.
+  t.ok(tookMs > 1200, `taken after ${Math.round(tookMs)} ms`)
+  t.comment(`taken ${Math.round(tookMs)} ms after the kill, at a lease of 2000 ms`)
 })
