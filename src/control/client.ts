@@ -100,7 +100,7 @@ function parseResponse(line: string): Response {
   if (!isRecord(value)) return garbled
   if (typeof value['progress'] === 'string') return { kind: 'progress', text: value['progress'] }
   const result = value['result']
-  if (value['ok'] === true && isRecord(result) && (result['kind'] === 'status' || result['kind'] === 'done')) {
+  if (value['ok'] === true && isRecord(result) && (result['kind'] === 'status' || result['kind'] === 'done' || result['kind'] === 'files')) {
     return { kind: 'done', result: result as unknown as ControlResult }
   }
   const error = value['error']

@@ -53,6 +53,7 @@ function parseBody(body: Readonly<Record<string, unknown>>): ControlRequest | st
     case 'stop':
       return { kind }
     case 'confirm-off':
+    case 'sync':
       return { kind }
     case 'hold': {
       const durationMs = body['durationMs']
@@ -79,7 +80,7 @@ function parseBody(body: Readonly<Record<string, unknown>>): ControlRequest | st
       return typeof force === 'boolean' ? { kind, scope, wait, force } : 'force must be true or false'
     }
     default:
-      return `unknown request ${shown(kind)}; known are status, standby, takeover, cleanup, hold, confirm-off, reload, stop`
+      return `unknown request ${shown(kind)}; known are status, standby, takeover, cleanup, hold, confirm-off, sync, reload, stop`
   }
 }
 

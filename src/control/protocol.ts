@@ -44,6 +44,8 @@ export type ControlRequest =
   | { readonly kind: 'hold'; readonly durationMs: Millis; readonly reason: string }
   /** An operator's word that the other node is off. */
   | { readonly kind: 'confirm-off' }
+  /** Bring the other node's files into a directory of this node for an operator to look at; nothing is replaced. */
+  | { readonly kind: 'sync' }
 
 export type ControlResponse =
   | { readonly v: 1; readonly id: number; readonly progress: string }
@@ -54,6 +56,7 @@ export type ControlResult =
   | { readonly kind: 'status'; readonly status: StatusReport }
   /** `note` is a sentence for the operator, e.g. `ha2 now runs 10.0.0.5`. */
   | { readonly kind: 'done'; readonly note: string }
+  | ({ readonly kind: 'files' } & PeerFiles)
 
 export interface LinkReport {
   readonly name: string
@@ -113,6 +116,8 @@ export interface StatusReport {
   readonly groups: readonly GroupReport[]
   /** Linux-HA's word for what this node holds; `transition` while something moves. */
   readonly holding: 'none' | 'local' | 'foreign' | 'all' | 'transition'
+  /** Where the two nodes' files differ, line by line; absent from an older daemon. */
+  readonly differences?: readonly DifferenceReport[]
   /** What an operator should know now: disagreement, blocked groups, takeover without proof of death … */
   readonly warnings: readonly string[]
   /** Datagrams by what became of them: accepted, duplicate, and each reason for refusal. */
@@ -122,4 +127,31 @@ export interface StatusReport {
   /** What the other node said of its own stalls, in ms since its start; null while it has not. */
   readonly peerStalledMs: number | null
   readonly safety: readonly SafetyReport[]
+}
+
+export interface DifferenceReport {
+  readonly topic: 'version' | 'haresources' | 'authkeys' | 'scripts'
+  readonly level: 'debug' | 'info' | 'warn' | 'error' | 'crit'
+  readonly text: string
+}
+
+/** What the other node offered, as it lies on this node now. */
+export interface PeerFiles {
+  readonly node: string
+  readonly peer: string
+  readonly files: readonly PeerFile[]
+  /** What the other node keeps to itself, each with the reason. */
+  readonly withheld: readonly string[]
+  /** Scripts that only this node has. */
+  readonly onlyHere: readonly string[]
+}
+
+export interface PeerFile {
+  /** `haresources`, `ha.cf` (the shared lines alone) or `resource.d/NAME`. */
+  readonly name: string
+  readonly bytes: number
+  readonly sha256: string
+  readonly mode: number
+  /** Where the content lies, for root to read; null when this node's file has the same. */
+  readonly path: string | null
 }

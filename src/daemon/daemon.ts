@@ -7,7 +7,6 @@
  * Nothing is sent before the generation is durable, and no resource is looked at before the media are open.
  */
 
-import { unlinkSync, writeFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { baseEnvironment } from '../agent/environment.js'
 import { locateScript, projectResourceDir, scriptSearchPath } from '../agent/locate.js'
@@ -16,7 +15,7 @@ import { HaError } from '../base/errors.js'
 import { elapsed, millis, type Instant, type Millis } from '../base/units.js'
 import { peerGroup } from '../cluster/turn.js'
 import { shownState } from '../cluster/turn.js'
-import type { ClusterEffect, ClusterEvent, ClusterSettings, OperatorRequest } from '../cluster/types.js'
+import type { ClusterEffect, ClusterEvent, ClusterSettings, ClusterState, OperatorRequest } from '../cluster/types.js'
 import { formatDiagnostic, isError } from '../config/configuration.js'
 import type { AuthKeys, Configuration } from '../config/types.js'
 import type { ControlRequest } from '../control/protocol.js'
@@ -25,6 +24,8 @@ import { createMedia } from '../link/media.js'
 import type { Clock } from '../port/clock.js'
 import { HostNetworkWatch } from '../netwatch/watch.js'
 import type { Medium } from '../port/medium.js'
+import { AgreementService } from '../sync/agreement-service.js'
+import { Exchange } from '../sync/exchange-service.js'
 import type { NetworkWatch } from '../port/network-watch.js'
 import { decodeDatagram } from '../wire/datagram.js'
 import { isHeld } from '../wire/ownership.js'
@@ -37,6 +38,7 @@ import { nextGeneration, nodeUuid } from './identity.js'
 import type { RootLogger } from './logger.js'
 import { Memory, recall, type Remembered } from './memory.js'
 import type { Paths } from './paths.js'
+import { removePidFile, writePidFile } from './pid-file.js'
 import { statusReport } from './report.js'
 import { createSafeguards, type CreatedSafeguards } from './create-safeguards.js'
 import { Safeguards } from './safeguards.js'
@@ -82,9 +84,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const control = await startControlServer({
     path: paths.controlSocket,
     clock,
-    onRequest: (request, reply) => {
+    onRequest: (request, reply, signal) => {
       if (core.current === null || !core.isOpen) reply.fail('HA_NOT_RUNNING', 'the daemon is still starting')
-      else core.current.ask(request, reply)
+      else core.current.ask(request, reply, signal)
     },
     onTrouble: sentence => logger.warn({}, sentence)
   })
@@ -137,6 +139,7 @@ class Core implements Daemon {
   readonly #settings: ClusterSettings
   readonly #runner: ClusterRunner
   readonly #effects: Effects
+  readonly #agreement: AgreementService
   readonly #agents: ReturnType<typeof createAgentRunner>
   readonly #memory: Memory
   readonly #safeguards: Safeguards
@@ -216,9 +219,25 @@ class Core implements Daemon {
       logger,
       isFirstStart: group => this.#isFirstStart(group),
       commandOf: (group, index) => this.#settings.groups[group]?.resources[index]?.command ?? '',
-      compare: theirs => this.#runner.post({ kind: 'compared', now: clock.monotonic(), theirs, differences: null, trouble: 'how is not known' }),
+      compare: theirs => this.#agreement.compare(theirs),
       post: event => this.#runner.post(event),
       onExit: isClean => this.#end(isClean)
+    })
+    this.#agreement = new AgreementService({
+      clock,
+      self: { name: nodeName, generation: parts.sender.generation },
+      peerName,
+      version: options.version,
+      groups: configuration.groups,
+      searchPath,
+      haDir: paths.haDir,
+      stateDir: paths.stateDir,
+      keys: () => this.#keys,
+      peerGeneration: () => talkingGeneration(this.#runner.state.peer),
+      send: fields => this.#effects.perform({ kind: 'send-fields', sequence: null, fields, destinationUuid: null }),
+      supervise,
+      onAgreement: agreement => this.#runner.post({ kind: 'agreement', now: clock.monotonic(), agreement }),
+      onCompared: (theirs, differences, trouble) => this.#runner.post({ kind: 'compared', now: clock.monotonic(), theirs, differences, trouble })
     })
     this.#runner = new ClusterRunner({
       clock,
@@ -264,6 +283,7 @@ class Core implements Daemon {
     begun = true
     this.#runner.begin()
     this.#safeguards.open()
+    this.#agreement.refresh()
     this.#sentry.open()
     this.#networkWatch.open({
       onCarrier: (group, trouble) => this.#runner.post({ kind: 'carrier', now: clock.monotonic(), group, trouble }),
@@ -282,13 +302,14 @@ class Core implements Daemon {
     return this.#runner.state.peer.standing.kind === 'alive'
   }
 
-  ask(request: ControlRequest, reply: ControlReply): void {
+  ask(request: ControlRequest, reply: ControlReply, signal: AbortSignal): void {
     const { clock, logger, version } = this.#options
     if (request.kind === 'status') {
       const context = { settings: this.#settings, now: clock.monotonic(), version, pid: process.pid, logLinesLost: logger.dropped(), safeguards: this.#safeguards.texts(), troubles: this.#networkWatch.troubles() }
       return reply.done({ kind: 'status', status: statusReport(this.#runner.state, context) })
     }
     if (request.kind === 'reload') return supervise('reload', this.reload(reply))
+    if (request.kind === 'sync') return supervise('sync', this.#sync(reply, signal))
     if (request.kind === 'confirm-off') this.#safeguards.confirm(this.#settings.peerName)
     this.#post(request, reply)
   }
@@ -309,6 +330,7 @@ class Core implements Daemon {
     }
     this.#keys = loaded.configuration.keys
     this.#twin = null
+    this.#agreement.refresh()
     const { active, byId } = this.#keys
     const keysNow = `signing with key ${active.id} (${active.method}), accepting ${[...byId.keys()].sort((a, b) => a - b).join(', ')}`
     logger.info({}, `Rereading authentication file: ${keysNow}`)
@@ -319,6 +341,17 @@ class Core implements Daemon {
     const others = changed.length === 0 ? 'ha.cf and haresources: Configuration unchanged.' : `${changed.join(' and ')} changed: takes effect with heartbeat restart`
     logger.info({}, others)
     reply?.done({ kind: 'done', note: `${keysNow}\n${others}` })
+  }
+
+  /** Brings the peer's files here for an operator to look at; nothing is replaced. */
+  async #sync(reply: ControlReply, signal: AbortSignal): Promise<void> {
+    try {
+      const fetched = await this.#agreement.fetchFiles({ signal, onProgress: text => reply.progress(text) })
+      reply.done({ kind: 'files', node: this.#options.nodeName, peer: this.#settings.peerName, ...fetched })
+    } catch (error) {
+      if (!(error instanceof HaError)) throw error
+      reply.fail(error.code, error.message)
+    }
   }
 
   stop(): void {
@@ -332,6 +365,7 @@ class Core implements Daemon {
 
   async closeMedia(): Promise<void> {
     this.#runner.stop()
+    this.#agreement.close()
     this.#sentry.close()
     this.#networkWatch.close()
     await this.#safeguards.close()
@@ -365,6 +399,7 @@ class Core implements Daemon {
     if (!decoded.ok) return post({ kind: 'refused', now, reason: decoded.reason, from })
     const heard = readHeard(decoded.message)
     if (heard === null) return post({ kind: 'refused', now, reason: 'malformed', from })
+    if (Exchange.isOurs(heard.type)) return this.#agreement.onHeard(heard, decoded.keyId) // no sign of life, whatever it says
     this.#twin = { payload, heard }
     post({ kind: 'heard', now, link, heard })
     if (this.#unserved.size > 0) this.#noteServed()
@@ -401,6 +436,7 @@ class Core implements Daemon {
   #end(isClean: boolean): void {
     if (this.#isEnding) return
     this.#isEnding = true
+    this.#agreement.close()
     this.#networkWatch.close()
     this.#runner.stop()
     supervise(
@@ -441,26 +477,12 @@ function remembered<T>(read: () => T, options: { readonly clock: Clock; readonly
   }
 }
 
+/** The life of a peer that can be asked: alive, and a daemon of ours. */
+const talkingGeneration = (peer: ClusterState['peer']): number | null => (peer.standing.kind === 'alive' && peer.implementation === 'own' ? peer.generation : null)
+
 /** A node may be called `constructor`. */
 const ownValue = (values: Readonly<Record<string, number>>, name: string): number | null => (Object.hasOwn(values, name) ? (values[name] ?? null) : null)
 
 /** Positions move when a comment is added; they change nothing. */
 const sameValue = (a: unknown, b: unknown): boolean => plain(a) === plain(b)
 const plain = (value: unknown): string => JSON.stringify(value, (key, inner: unknown) => (key === 'position' ? undefined : inner))
-
-function writePidFile(path: string): void {
-  try {
-    writeFileSync(path, `${String(process.pid).padStart(10, ' ')}\n`)
-  } catch (error) {
-    throw new HaError('HA_STATE_UNUSABLE', `cannot write ${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
-  }
-}
-
-/** A pid file that is gone already is what was wanted. */
-function removePidFile(path: string): void {
-  try {
-    unlinkSync(path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-  }
-}

@@ -1,7 +1,7 @@
 /** Builds the report behind `heartbeat status` from the cluster core's state: words for people and programs, no decisions. */
 
 import { elapsed, type Instant } from '../base/units.js'
-import { differencesOf } from '../cluster/differences.js'
+import { detailsOf, differencesOf } from '../cluster/differences.js'
 import { peerGroup, shownState } from '../cluster/turn.js'
 import type { ClusterSettings, ClusterState, GroupSettings, GroupState } from '../cluster/types.js'
 import type { GroupReport, LinkReport, NodeReport, SafetyReport, StatusReport } from '../control/protocol.js'
@@ -35,6 +35,7 @@ export function statusReport(state: ClusterState, context: ReportContext): Statu
     nodes: [selfReport(state, context), peerReport(state, context)],
     groups,
     holding: holding(state, settings),
+    differences: detailsOf(state),
     warnings: warnings(state, context, { groups, safety }),
     datagrams: { accepted: state.accepted, ...Object.fromEntries([...state.refusals].map(([reason, refused]) => [reason, refused.count])) },
     stalls: stalls(state, now),
@@ -196,6 +197,7 @@ function warnings(state: ClusterState, context: ReportContext, reports: { readon
     if (group.owner === null && state.phase === 'active' && group.here === 'stopped') found.push(`${group.key} runs nowhere: ${group.reason}`)
   }
   for (const sentence of differencesOf(state, settings)) found.push(sentence)
+  for (const difference of detailsOf(state)) if (difference.level !== 'info') found.push(difference.text)
   if (peer.standing.kind === 'alive' && peer.implementation === 'linux-ha') {
     found.push(`${peer.name} runs Linux-HA Heartbeat, with which resources are not shared: this node holds none while it is alive`)
   }
