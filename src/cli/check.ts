@@ -19,6 +19,7 @@ import { exitStatuses } from '../daemon/exit-status.js'
 import { loadConfiguration, ownNodeName } from '../daemon/load-configuration.js'
 import { pathsFrom } from '../daemon/paths.js'
 import { checkFencing } from './check-fencing.js'
+import { checkOutside } from './check-outside.js'
 import { gatherHostFacts, type HostFacts, type Subnet } from './host-facts.js'
 
 /** Said every time: what decides about a takeover is the administrator's to know. */
@@ -230,7 +231,8 @@ export async function checkReport(environment: NodeJS.ProcessEnv, options: { rea
   const paths = pathsFrom(environment)
   const node = await ownNodeName(paths.haDir)
   const result = await loadConfiguration(paths.haDir, { nodeName: node })
-  const found = result.ok ? hostFindings(result.configuration, await gatherHostFacts(result.configuration, paths)) : []
+  const facts = result.ok ? await gatherHostFacts(result.configuration, paths) : null
+  const found = result.ok && facts !== null ? [...hostFindings(result.configuration, facts), ...(await checkOutside(result.configuration, facts))] : []
   const fencing = result.ok ? result.configuration.cf.fencing : null
   const devices = fencing === null ? [] : await checkFencing(fencing, { self: node.toLowerCase(), isTested: options.testFencing === true, runDir: paths.runDir })
   const diagnostics = byPlace([...result.diagnostics, ...found, ...devices])
@@ -282,7 +284,8 @@ On this host: scripts found and executable; interfaces there and up; addresses a
 links in separate networks; the UDP port free; the programs that scripts need; times that suit the machine; the
 programs, parameters and files of fencing devices. With --test-fencing each device is logged in to and asked for the
 other node's status, as the daemon does by itself every day (fence_test); nothing is switched.
-Nothing is started, sent or changed. A running daemon is not disturbed. Run it on both nodes.
+Members of an arbiter are asked for their version and our keys, ping nodes are pinged. Nothing is started or changed,
+nothing is sent to the other node. A running daemon is not disturbed. Run it on both nodes.
 
 Exit status: 0 no errors (there may be warnings), 6 errors.
 Files: /etc/ha.d/ha.cf, haresources, authkeys; HA_DIR names another directory; nodeinfo overrides the node's name.`)
