@@ -1,17 +1,22 @@
 /** Objects are defined, deleted and cleared. Source: reference sections 3.4 to 3.8. */
 
-import type { AdminOutcome } from './administration.js'
+import type { AdminOutcome, BegunClear } from './administration.js'
 import type { CoreState } from './core-state.js'
 import { isQueueType, textOf, type ObjectDefinition, type ObjectType } from './definition.js'
+import type { Lsn } from './journal.js'
+import { none } from './message-table.js'
 import { takeAway } from './messages.js'
 import type { CatalogEntry } from './objects/catalog.js'
-import type { Queue } from './queue.js'
+import { priorities, type Queue } from './queue.js'
 import { addQueue, deleteQueue } from './queues.js'
 import { reasons, type Reason } from './reason.js'
 import { ok, refused } from './results.js'
 import { removeRetained } from './retained-publications.js'
 import { applySubscription, endSubscription, managedDurable, prepareSubscription } from './subscriptions.js'
 import { refuseWait, refuseWaits } from './waiters.js'
+
+/** A few milliseconds. */
+const clearSliceMessages = 5_000
 
 const done = (state: CoreState): AdminOutcome => ({ ok: true, end: state.firmEnd })
 const existing = (state: CoreState, type: ObjectType, name: string): CatalogEntry | null =>
@@ -76,7 +81,7 @@ export function removeObject(state: CoreState, type: ObjectType, name: string, p
   if (known.opened > 0) return refused(reasons.objectInUse)
   const queue = type === 'QLOCAL' ? state.queuesByName.get(name) : undefined
   if (queue !== undefined) {
-    if (queue.handles.size > 0 || isSubscribed(state, queue)) return refused(reasons.objectInUse)
+    if (queue.handles.size > 0 || queue.openInput > 0 || isSubscribed(state, queue)) return refused(reasons.objectInUse)
     if (queue.uncommitted > 0 || (queue.depth > 0 && !purge)) return refused(reasons.queueNotEmpty)
     const reason = deleteQueue(state, queue)
     return reason === reasons.none ? done(state) : refused(reason)
@@ -108,13 +113,48 @@ export function clearRetained(state: CoreState, topic: string): AdminOutcome {
 }
 
 export function clearQueue(state: CoreState, name: string): AdminOutcome {
+  const begun = beginClear(state, name)
+  if (!begun.ok) return begun
+  while (!begun.clearing.next().isDone) continue
+  return done(state)
+}
+
+/**
+ * Takes the messages that are on a queue now off it, slice by slice. It holds the queue like one who has it open for exclusive
+ * input: so nothing of what it has still to take can be locked by anybody else.
+ */
+export function beginClear(state: CoreState, name: string): BegunClear {
   const queue = state.queuesByName.get(name)
   if (queue === undefined) return refused(reasons.unknownObjectName)
   if (queue.openInput > 0) return refused(reasons.objectInUse)
   if (queue.uncommitted > 0) return refused(reasons.queueNotEmpty)
-  queue.forEach(slot => {
-    if (state.table.isPersistent(slot)) state.appendReserved({ kind: 'remove', place: state.table.place(slot) })
-    takeAway(state, queue, slot)
-  })
-  return done(state)
+  const before = state.nextOrder
+  queue.openInput++
+  queue.isHeldExclusively = true
+  let isHolding = true
+  const next = (): { readonly isDone: boolean; readonly end: Lsn } => {
+    if (isHolding && (queue.isDeleted || clearSlice(state, queue, before))) {
+      isHolding = false
+      queue.openInput--
+      queue.isHeldExclusively = false
+    }
+    return { isDone: !isHolding, end: state.firmEnd }
+  }
+  return { ok: true, clearing: { next } }
+}
+
+/** True when nothing is left that was put before. */
+function clearSlice(state: CoreState, queue: Queue, before: number): boolean {
+  const { table } = state
+  let left = clearSliceMessages
+  for (let list = priorities - 1; list >= 0; list--) {
+    // In a list messages stand in the order in which they were put.
+    for (let slot = queue.head(list); slot !== none && table.order(slot) < before; slot = queue.head(list)) {
+      if (left === 0) return false
+      left--
+      if (table.isPersistent(slot)) state.appendReserved({ kind: 'remove', place: table.place(slot) })
+      takeAway(state, queue, slot)
+    }
+  }
+  return true
 }

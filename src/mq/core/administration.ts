@@ -10,6 +10,13 @@ import type { Reason } from './reason.js'
 /** A change is answered when the log is forced up to `end`. */
 export type AdminOutcome = { readonly ok: true; readonly end: Lsn } | { readonly ok: false; readonly reason: Reason }
 
+/** The clearing of a queue. What is put meanwhile stays. Call `next` until it says that it is done. */
+export interface Clearing {
+  next(): { readonly isDone: boolean; readonly end: Lsn }
+}
+
+export type BegunClear = { readonly ok: true; readonly clearing: Clearing } | { readonly ok: false; readonly reason: Reason }
+
 export interface QueueStatus {
   readonly name: string
   readonly depth: number
@@ -80,8 +87,10 @@ export interface Administration {
   define(definition: ObjectDefinition, options?: { readonly force?: boolean }): AdminOutcome
   /** 2085 unknown, 2042 open, 2055 has messages and no `purge`. */
   remove(type: ObjectType, name: string, options?: { readonly purge?: boolean }): AdminOutcome
-  /** 2042 open for input, 2055 uncommitted messages. */
+  /** 2042 open for input, 2055 uncommitted messages. All at once; see `beginClear`. */
   clear(queue: string): AdminOutcome
+  /** As `clear`, in slices, so that others are served in between. Nobody can get from the queue until the last one. */
+  beginClear(queue: string): BegunClear
   clearRetained(topic: string): AdminOutcome
   queueStatus(name: string): QueueStatus | null
   handles(queue: string): readonly HandleStatus[]
@@ -153,6 +162,8 @@ export interface Facilities {
   refreshSecurity(): void
   /** Wall-clock milliseconds, for dates in displays. */
   wallMs(): number
+  /** Lets everything else that is ready run first. */
+  nextTurn(): Promise<void>
   /** Waits until the log is forced up to here. Rejects with HaError when the queue manager ends first. */
   forcedTo(end: Lsn): Promise<void>
   /** Records media images of the queues of these names; linear logs only. Resolves to a sentence when it cannot. */

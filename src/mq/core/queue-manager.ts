@@ -9,8 +9,8 @@
 
 import type { HaError } from '../../base/errors.js'
 import { instant, type Instant } from '../../base/units.js'
-import { clearQueue, clearRetained, define, removeObject } from './administer.js'
-import type { AdminOutcome, Administration, ConnectionStatus, HandleStatus, QueueStatus, SubscriptionStatus, TopicStatus } from './administration.js'
+import { beginClear, clearQueue, clearRetained, define, removeObject } from './administer.js'
+import type { AdminOutcome, Administration, BegunClear, ConnectionStatus, HandleStatus, QueueStatus, SubscriptionStatus, TopicStatus } from './administration.js'
 import { connect, disconnect, endConnection, endQueueManager } from './connections.js'
 import { CoreState, type QueueManagerOptions } from './core-state.js'
 import type { ObjectDefinition, ObjectType } from './definition.js'
@@ -238,6 +238,10 @@ export class QueueManager implements Engine, EngineOwner, JournalEvents, Adminis
 
   clear(queue: string): AdminOutcome {
     return clearQueue(this.#state, queue)
+  }
+
+  beginClear(queue: string): BegunClear {
+    return beginClear(this.#state, queue)
   }
 
   clearRetained(topic: string): AdminOutcome {

@@ -19,7 +19,7 @@ import type { GetCall } from './get-call.js'
 import type { Handle } from './connection.js'
 import { none, standings, type MessageTable } from './message-table.js'
 
-const priorities = 10
+export const priorities = 10
 
 /** A place between two messages: everything up to and including `slot` of the list, and the lists above, lies behind it. */
 export interface Cursor {

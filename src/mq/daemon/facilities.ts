@@ -82,6 +82,12 @@ export class ProcessFacilities implements Facilities {
     return this.#options.clock.wallMs()
   }
 
+  nextTurn(): Promise<void> {
+    return new Promise(resolve => {
+      setImmediate(resolve)
+    })
+  }
+
   forcedTo(end: Lsn): Promise<void> {
     return this.#options.log.forcedTo(end)
   }

@@ -80,12 +80,18 @@ export function compileClear(command: ParsedCommand): Compiled {
   return { ok: true, run: environment => (isTopic ? clearTopic(named.name, environment) : clearQueue(named.name, environment)) }
 }
 
-function clearQueue(name: string, { administration }: Environment): CommandResult {
+/** A deep queue takes its time; everybody else is served in between. */
+async function clearQueue(name: string, { administration, facilities }: Environment): Promise<CommandResult> {
   const queue = administration.findQueue(name)
   if (queue === null) return failed('AMQ8147', name)
   if (queue.type !== 'QLOCAL') return failed('AMQ8138', name, queue.type)
-  const outcome = administration.clear(name)
-  return outcome.ok ? succeeded('AMQ8022', outcome.end) : refusal(outcome.reason, name, administration.name)
+  const begun = administration.beginClear(name)
+  if (!begun.ok) return refusal(begun.reason, name, administration.name)
+  for (;;) {
+    const { isDone, end } = begun.clearing.next()
+    if (isDone) return succeeded('AMQ8022', end)
+    await facilities.nextTurn()
+  }
 }
 
 function clearTopic(topic: string, { administration }: Environment): CommandResult {

@@ -2,6 +2,8 @@ import t from 'tap'
 import { HaError } from '../../../src/base/errors.js'
 import type { KeptMessage } from '../../../src/mq/core/engine.js'
 import { lsn, type Move } from '../../../src/mq/core/journal.js'
+import { executeCommand } from '../../../src/mq/mqsc/execute.js'
+import { FakeFacilities } from '../fake/fake-administration.js'
 import { CoreFixture } from '../fake/core-fixture.js'
 
 t.test('define: made, replaced with its messages, there after a restart; another type of the same name -> 2100', async t => {
@@ -79,6 +81,55 @@ t.test('delete and define again -> another queue: nothing of the old one appears
   t.equal(f.text(c, f.open(c, 'Q')), 2033)
   f.crash()
   t.equal(f.depth('Q'), 0)
+})
+
+t.test('clear in slices: what was there goes, what is put meanwhile stays; nobody can get or delete until it is done', async t => {
+  const f = new CoreFixture()
+  f.define('QLOCAL', 'Q', { MAXDEPTH: 10_000 })
+  const c = f.connect()
+  const h = f.open(c, 'Q', { output: true })
+  for (let number = 0; number < 6_000; number++) f.put(c, h, { persistent: number % 2 === 0, descriptor: { priority: number % 10 } })
+  const begun = f.qm.beginClear('Q')
+  t.ok(begun.ok)
+  if (!begun.ok) return
+  t.equal(begun.clearing.next().isDone, false)
+  t.ok(f.depth('Q') > 0)
+  f.put(c, h, { body: 'new', persistent: true, descriptor: { priority: 9 } })
+  t.match(f.qm.open(c, { kind: 'queue', name: 'Q' }, { input: 'shared' }), { reason: 2042 })
+  t.match(f.qm.beginClear('Q'), { reason: 2042 })
+  f.qm.close(c, h)
+  t.match(f.qm.remove('QLOCAL', 'Q', { purge: true }), { reason: 2042 })
+  t.equal(begun.clearing.next().isDone, true)
+  t.equal(f.text(c, f.open(c, 'Q')), 'new')
+  f.settleLog()
+  t.equal(f.journal.unreleased() + f.spool.count, 0)
+})
+
+t.test('CLEAR QLOCAL: of a deep queue -> others get their turn in between, and it is empty when it is answered', async t => {
+  const f = new CoreFixture()
+  f.define('QLOCAL', 'Q', { MAXDEPTH: 20_000 })
+  const c = f.connect()
+  const h = f.open(c, 'Q', { output: true })
+  for (let number = 0; number < 12_000; number++) f.put(c, h, { persistent: true })
+  const facilities = new FakeFacilities()
+  t.match(await executeCommand('CLEAR QLOCAL(Q)', { administration: f.qm, facilities }), { outcome: 'done', lines: [/AMQ8022I/] })
+  t.strictSame(facilities.calls, ['next turn', 'next turn'])
+  t.equal(f.depth('Q'), 0)
+})
+
+t.test('clear in slices: of a temporary queue that goes meanwhile -> done', async t => {
+  const f = new CoreFixture()
+  f.define('QMODEL', 'M', { DEFTYPE: 'TEMPDYN', MAXDEPTH: 10_000 })
+  const c = f.connect()
+  const opened = f.qm.open(c, { kind: 'queue', name: 'M', dynamicName: 'T*' }, { output: true })
+  if (!opened.ok) throw new Error(`open: ${opened.reason}`)
+  for (let number = 0; number < 6_000; number++) f.put(c, opened.value.handle)
+  const begun = f.qm.beginClear(opened.value.resolvedName)
+  t.match(begun, { ok: true })
+  if (!begun.ok) return
+  t.equal(begun.clearing.next().isDone, false)
+  f.qm.disconnect(c, 'orderly')
+  t.equal(begun.clearing.next().isDone, true)
 })
 
 t.test('clear: open for input 2042, uncommitted 2055; else empty, also after a restart', async t => {

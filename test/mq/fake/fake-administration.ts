@@ -6,6 +6,7 @@
 import type {
   AdminOutcome,
   Administration,
+  BegunClear,
   ChannelStatus,
   ConnectionStatus,
   Facilities,
@@ -18,7 +19,7 @@ import type {
 } from '../../../src/mq/core/administration.js'
 import { definitionKey, isQueueType, numberOf, textOf } from '../../../src/mq/core/definition.js'
 import type { ObjectDefinition, ObjectType } from '../../../src/mq/core/definition.js'
-import { lsn } from '../../../src/mq/core/journal.js'
+import { lsn, type Lsn } from '../../../src/mq/core/journal.js'
 import { reasons } from '../../../src/mq/core/reason.js'
 import type { Reason } from '../../../src/mq/core/reason.js'
 import { defaultQueueManager, systemObjects } from '../../../src/mq/mqsc/system-objects.js'
@@ -76,6 +77,15 @@ export class FakeAdministration implements Administration {
   clear(queue: string): AdminOutcome {
     if (this.handles(queue).length > 0) return { ok: false, reason: reasons.objectInUse }
     return this.#change(() => this.depths.delete(queue))
+  }
+
+  beginClear(queue: string): BegunClear {
+    if (this.handles(queue).length > 0) return { ok: false, reason: reasons.objectInUse }
+    const next = (): { readonly isDone: boolean; readonly end: Lsn } => {
+      const outcome = this.clear(queue)
+      return { isDone: true, end: outcome.ok ? outcome.end : lsn(0) }
+    }
+    return { ok: true, clearing: { next } }
   }
 
   clearRetained(): AdminOutcome {
@@ -216,6 +226,11 @@ export class FakeFacilities implements Facilities {
 
   wallMs(): number {
     return fakeWallMs + 60_000
+  }
+
+  async nextTurn(): Promise<void> {
+    this.calls.push('next turn')
+    await Promise.resolve()
   }
 
   async forcedTo(): Promise<void> {
