@@ -24,6 +24,7 @@ const commands: Readonly<Record<string, () => Promise<Register>>> = {
   status: async () => (await import('./status.js')).registerStatus,
   standby: async () => (await import('./move.js')).registerStandby,
   takeover: async () => (await import('./move.js')).registerTakeover,
+  lease: async () => (await import('./lease.js')).registerLease,
   cleanup: async () => (await import('./move.js')).registerCleanup,
   hold: async () => (await import('./hold.js')).registerHold,
   'confirm-off': async () => (await import('./confirm-off.js')).registerConfirmOff

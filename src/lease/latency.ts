@@ -1,6 +1,7 @@
 /** How long operations on the lease area took: the newest ones for median and p99, all of them for the maximum. */
 
-const keptMax = 512
+/** Enough for a p99 of the last minutes, and quickly sorted. */
+const keptByDefault = 512
 
 export interface LatencyFigures {
   /** All operations counted, not only those kept. */
@@ -12,16 +13,21 @@ export interface LatencyFigures {
 
 export class LatencyHistory {
   readonly #kept: number[] = []
+  readonly #keptMax: number
   #count = 0
   #maxMs = 0
 
+  constructor(keptMax = keptByDefault) {
+    this.#keptMax = keptMax
+  }
+
   add(tookMs: number): void {
-    this.#kept[this.#count % keptMax] = tookMs
+    this.#kept[this.#count % this.#keptMax] = tookMs
     this.#count += 1
     this.#maxMs = Math.max(this.#maxMs, tookMs)
   }
 
-  /** Sorts at most 512 numbers: not for every heartbeat. */
+  /** Sorts what is kept: not for every heartbeat. */
   figures(): LatencyFigures {
     const sorted = [...this.#kept].sort((a, b) => a - b)
     const at = (part: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0
