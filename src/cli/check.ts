@@ -19,6 +19,7 @@ import { exitStatuses } from '../daemon/exit-status.js'
 import { loadConfiguration, ownNodeName } from '../daemon/load-configuration.js'
 import { pathsFrom } from '../daemon/paths.js'
 import { checkFencing } from './check-fencing.js'
+import { checkLease } from './check-lease.js'
 import { checkOutside } from './check-outside.js'
 import { gatherHostFacts, type HostFacts, type Subnet } from './host-facts.js'
 
@@ -235,7 +236,8 @@ export async function checkReport(environment: NodeJS.ProcessEnv, options: { rea
   const found = result.ok && facts !== null ? [...hostFindings(result.configuration, facts), ...(await checkOutside(result.configuration, facts))] : []
   const fencing = result.ok ? result.configuration.cf.fencing : null
   const devices = fencing === null ? [] : await checkFencing(fencing, { self: node.toLowerCase(), isTested: options.testFencing === true, runDir: paths.runDir })
-  const diagnostics = byPlace([...result.diagnostics, ...found, ...devices])
+  const lease = result.ok && result.configuration.cf.lease !== null ? await checkLease(result.configuration.cf.lease, { nodes: result.configuration.cf.nodes, keys: result.configuration.keys }) : []
+  const diagnostics = byPlace([...result.diagnostics, ...found, ...devices, ...lease])
   return {
     ok: !diagnostics.some(isError),
     node,

@@ -10,6 +10,8 @@ import type { CommandContext } from './context.js'
 
 export const usageError = 2
 export const notRunning = 3
+/** The other node's files could not be fetched, or not be written. */
+export const syncFailed = 13
 
 /** Codes that the heartbeat commands can meet; those of the queue manager have statuses of their own commands. */
 const statusByCode: Readonly<Partial<Record<ErrorCode, number>>> = {
@@ -22,6 +24,7 @@ const statusByCode: Readonly<Partial<Record<ErrorCode, number>>> = {
   HA_CONTROL_BUSY: exitStatuses.general.status,
   HA_STANDBY_REFUSED: exitStatuses.general.status,
   HA_UNKNOWN_GROUP: usageError,
+  HA_SYNC_FAILED: syncFailed,
   HA_START_FAILED: exitStatuses.general.status,
   HA_STATE_UNUSABLE: exitStatuses.state.status,
   HA_MEDIA_UNUSABLE: exitStatuses.media.status,

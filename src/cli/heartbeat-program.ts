@@ -20,6 +20,7 @@ const commands: Readonly<Record<string, () => Promise<Register>>> = {
   start: async () => (await import('./start.js')).registerStart,
   stop: async () => (await import('./stop.js')).registerStop,
   reload: async () => (await import('./reload.js')).registerReload,
+  sync: async () => (await import('./sync.js')).registerSync,
   restart: async () => (await import('./restart.js')).registerRestart,
   status: async () => (await import('./status.js')).registerStatus,
   standby: async () => (await import('./move.js')).registerStandby,
