@@ -18,6 +18,7 @@ import { shownTime } from '../config/values.js'
 import { exitStatuses } from '../daemon/exit-status.js'
 import { loadConfiguration, ownNodeName } from '../daemon/load-configuration.js'
 import { pathsFrom } from '../daemon/paths.js'
+import { agreementNotices } from './agreement-notices.js'
 import { checkFencing } from './check-fencing.js'
 import { checkLease } from './check-lease.js'
 import { checkOutside } from './check-outside.js'
@@ -242,7 +243,7 @@ export async function checkReport(environment: NodeJS.ProcessEnv, options: { rea
     ok: !diagnostics.some(isError),
     node,
     diagnostics,
-    notices: result.ok && takesOverWithoutProof(result.configuration.cf) ? [noFencingNotice] : [],
+    notices: [...(result.ok && takesOverWithoutProof(result.configuration.cf) ? [noFencingNotice] : []), ...(facts?.isDaemonRunning === true ? await agreementNotices(paths) : [])],
     summary: summaryOf(result, diagnostics, paths.haDir)
   }
 }
