@@ -20,29 +20,34 @@ const answerWithin = millis(3_000)
 export interface LeaseStart {
   /** Stops the start; null when the area is good or cannot be looked at now. */
   readonly fault: string | null
+  /** Why the area could not be looked at; the daemon starts all the same, and is unfit until it can. */
+  readonly trouble: string | null
   readonly notes: readonly string[]
+  /** An operation is still held by the kernel: an orderly exit of the process would wait for it. */
+  readonly isHanging: boolean
 }
 
 export async function checkLeaseAtStart(
   config: LeaseConfig,
   context: { readonly nodes: readonly string[]; readonly keys: AuthKeys; readonly clock: Clock; readonly disk: LeaseDisk; readonly view: HostView }
 ): Promise<LeaseStart> {
+  const good: LeaseStart = { fault: null, trouble: null, notes: [], isHanging: false }
   const disk = new OneShotDisk(context.disk, { clock: context.clock, limitMs: answerWithin })
   try {
     await disk.open()
     const sector = (await disk.look()).subarray(headerPlace.from, headerPlace.to)
     const verdict = await judgeStorage(config.path, context.view)
-    const refused = (why: string): LeaseStart => ({ fault: `lease ${config.path} cannot be used: ${why}`, notes: [] })
+    const refused = (why: string): LeaseStart => ({ ...good, fault: `lease ${config.path} cannot be used: ${why}` })
     if (verdict.kind === 'mirrored') return refused(`${verdict.what}; ${verdict.why}`)
     const read = decodeHeader(sector, context.keys)
     const fault = headerFault(read, context.nodes)
     if (fault !== null || !read.ok) return refused(fault ?? '')
-    if (verdict.kind !== 'unshared') return { fault: null, notes: [] }
+    if (verdict.kind !== 'unshared') return good
     if (!read.header.isUnsharedAllowed) return refused(`${verdict.what}; ${verdict.why}`)
-    return { fault: null, notes: [`${verdict.what}; ${verdict.why}. It was made with --force-unshared: for tests only`] }
+    return { ...good, notes: [`${verdict.what}; ${verdict.why}. It was made with --force-unshared: for tests only`] }
   } catch (error) {
     if (!(error instanceof HaError)) throw error
-    return { fault: null, notes: [`the lease area cannot be looked at: ${error.message}`] }
+    return { ...good, trouble: `the lease area cannot be looked at: ${error.message}`, isHanging: disk.isHanging }
   } finally {
     await disk.close()
   }

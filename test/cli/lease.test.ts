@@ -3,9 +3,10 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { millis } from '../../src/base/units.js'
+import { checkReport } from '../../src/cli/check.js'
 import { heartbeat } from '../../src/cli/heartbeat-program.js'
 import { parseAuthkeys } from '../../src/config/authkeys.js'
-import { groupDigest, keyId } from '../../src/config/configuration.js'
+import { formatDiagnostic, groupDigest, keyId } from '../../src/config/configuration.js'
 import type { AuthKeys, ResourceGroup } from '../../src/config/types.js'
 import { systemClock } from '../../src/daemon/system-clock.js'
 import type { DiskLeaseArea } from '../../src/lease-disk/area.js'
@@ -192,6 +193,18 @@ t.test('lease test: measures -> the lease that this disk keeps, and whether ha.c
   t.ok(readFileSync(w.area).subarray(0, nodePlace(1).to).equals(before), 'nobody\'s sector was touched')
   t.match((await w.run(heartbeat, 'lease', 'test', '--for', '100ms')).out, /This disk keeps a lease of .* s or longer/)
   t.match(await w.run(heartbeat, 'lease', 'test', '--for', 'ever'), { status: 2 })
+})
+
+t.test('check: the lease area -> missing, foreign, of one machine only', async t => {
+  const w = node(t)
+  const findings = async () => (await checkReport(w.context.env)).diagnostics.filter(found => found.what.includes('lease')).map(formatDiagnostic)
+  t.match(await findings(), [/ha.cf:6:1: error: the lease area cannot be looked at: .*ENOENT.*; this node may hold nothing alone/])
+  writeFileSync(w.area, Buffer.alloc(areaBytes))
+  t.match(await findings(), [/error: lease .* cannot be used: there is no lease area; make it once/])
+  await create(w, '--force')
+  t.match(await findings(), [/warning: .*It was made with --force-unshared: for tests only/])
+  w.file('authkeys', 'auth 1\n1 sha256 the-key-of-another-cluster\n')
+  t.match(await findings(), [/error: lease .* it is another cluster's area, or authkeys lacks the key/])
 })
 
 t.test('lease: help -> every command explains itself and its exit statuses', async t => {

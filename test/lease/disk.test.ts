@@ -179,11 +179,11 @@ t.test('lease at start: mirrored, unshared, no area, foreign -> a sentence that 
   const path = prepared(join(shortDirectory(t), 'area'))
   const check = (filesystem: string, nodes: readonly string[] = ['ha1', 'ha2'], where = path) =>
     checkLeaseAtStart(configOf(where), { nodes, keys, clock: systemClock, disk: new DirectDisk(where), view: view(filesystem) })
-  t.strictSame(await check('nfs4'), { fault: null, notes: [] })
+  t.strictSame(await check('nfs4'), { fault: null, trouble: null, notes: [], isHanging: false })
   t.match(await check('fuse.glusterfs'), { fault: /^lease .* cannot be used: .* which the nodes replicate among themselves; a lease on storage that is mirrored/ })
   t.match(await check('ext4'), { fault: null, notes: [/for tests only/] }, 'made with --force-unshared')
   t.match(await check('nfs4', ['ha1', 'db']), { fault: /is that of ha1 and ha2, not of ha1 and db/ })
-  t.match(await check('nfs4', ['ha1', 'ha2'], `${path}.missing`), { fault: null, notes: [/cannot be looked at: .*ENOENT/] })
+  t.match(await check('nfs4', ['ha1', 'ha2'], `${path}.missing`), { fault: null, trouble: /cannot be looked at: .*ENOENT/ })
   const area = Buffer.alloc(areaBytes)
   area.set(encodeHeader({ ...header, isUnsharedAllowed: false }, keys))
   writeFileSync(path, area)
