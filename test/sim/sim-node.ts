@@ -10,7 +10,7 @@
 import { millis, type Instant, type Millis } from '../../src/base/units.js'
 import type { Prng } from '../../src/base/prng.js'
 import type { ClusterEffect, ClusterSettings } from '../../src/cluster/types.js'
-import { ClusterRunner } from '../../src/daemon/cluster-runner.js'
+import { ClusterRunner, type StepObserver } from '../../src/daemon/cluster-runner.js'
 import type { Clock, Scheduled } from '../../src/port/clock.js'
 import type { OperationOutcome } from '../../src/resource/group-machine.js'
 import { readHeard, statusMessage, withSender, type Heard } from '../../src/wire/status.js'
@@ -23,6 +23,8 @@ export interface NodeHost {
   transmit(from: SimNode, message: Message): void
   story(line: string): void
   onStart(node: SimNode, group: number): void
+  /** Watches a life that begins; null for none. */
+  observe?(node: SimNode): StepObserver | null
 }
 
 export interface NodeTemplate {
@@ -86,7 +88,9 @@ export class SimNode {
       wall: () => this.#host.clock.wall(),
       schedule: (delay, callback) => this.#schedule(life, delay, callback)
     }
+    const observer = this.#host.observe?.(this) ?? null
     this.runner = new ClusterRunner({
+      ...(observer === null ? {} : { observer }),
       clock,
       settings: this.settings,
       perform: effect => this.#perform(effect),

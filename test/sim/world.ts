@@ -11,6 +11,7 @@ import { millis } from '../../src/base/units.js'
 import type { ClusterSettings, GroupSettings } from '../../src/cluster/types.js'
 import { noSafety } from '../../src/safety/types.js'
 import type { Message } from '../../src/wire/message.js'
+import type { StepObserver } from '../../src/daemon/cluster-runner.js'
 import { Checkers } from './checkers.js'
 import { SimNode, type NodeTemplate } from './sim-node.js'
 import { VirtualClock } from './virtual-clock.js'
@@ -44,6 +45,8 @@ export interface WorldOptions {
   readonly autoFailback?: 'on' | 'off'
   readonly keepaliveMs?: number
   readonly deadtimeMs?: number
+  /** Watches each life of each daemon. */
+  observe?(node: SimNode): StepObserver | null
 }
 
 export class World {
@@ -77,6 +80,7 @@ export class World {
       prng: this.prng,
       transmit: (from: SimNode, message: Message) => this.#transmit(from, message),
       story: (line: string) => this.#tell(line),
+      observe: (node: SimNode) => options.observe?.(node) ?? null,
       onStart: (node: SimNode, group: number) => {
         this.#tell(`${node.name} starts group ${group} (peer ${node.runner?.state.peer.standing.kind ?? '?'})`)
         this.checkers.onStart(node, group)
