@@ -287,6 +287,7 @@ On this host: scripts found and executable; interfaces there and up; addresses a
 links in separate networks; the UDP port free; the programs that scripts need; times that suit the machine; the
 programs, parameters and files of fencing devices. With --test-fencing each device is logged in to and asked for the
 other node's status, as the daemon does by itself every day (fence_test); nothing is switched.
+When heartbeat runs here, each line, key and script that differs on the other node is named, too.
 Members of an arbiter are asked for their version and our keys, ping nodes are pinged. Nothing is started or changed,
 nothing is sent to the other node. A running daemon is not disturbed. Run it on both nodes.
 

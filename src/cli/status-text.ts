@@ -34,6 +34,7 @@ function attention(report: StatusReport): readonly string[] {
   // A warning of the daemon that names the group already says it better.
   const own = stuck.filter(line => !report.warnings.some(warning => warning.includes(line.split(' ')[0] ?? line)))
   const lines = [...report.warnings, ...own].map(line => `WARNING: ${line}`)
+  for (const difference of report.differences ?? []) if (difference.level === 'info') lines.push(`note: ${difference.text}`)
   const { stalls } = report
   if (stalls.count > 0) {
     const last = stalls.lastAgoMs === null ? '' : `; last ${age(stalls.lastAgoMs)} ago for ${age(stalls.lastMs)}${stalls.cause === null ? '' : `: ${stalls.cause}`}`

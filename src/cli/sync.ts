@@ -15,6 +15,7 @@ import { exitStatuses } from '../daemon/exit-status.js'
 import type { CommandContext } from './context.js'
 import { reportFailure, usageError } from './exit-codes.js'
 import { installChanges, type Installed } from './sync-install.js'
+import { fetchStatus } from './status.js'
 import { faultsOf, planSync, type SyncChange, type SyncPlan } from './sync-plan.js'
 
 /** The daemon gives up after 180 s. */
@@ -76,9 +77,10 @@ Examples:
 /** @param ask  puts the question to the operator; null when there is nobody to ask */
 export async function sync(context: CommandContext, options: SyncOptions, ask: (question: string) => Promise<boolean | null>): Promise<number> {
   try {
+    const names = await nodeNames(context)
+    const refusal = wrongDirection(names, options)
+    if (refusal !== null) return say(context, options, { fetched: names, plan: { changes: [], remarks: [] }, faults: [], note: refusal, status: usageError })
     const fetched = await fetchFiles(context, options)
-    const refusal = wrongDirection(fetched, options)
-    if (refusal !== null) return say(context, options, { fetched, plan: { changes: [], remarks: [] }, faults: [], note: refusal, status: usageError })
     const plan = await planSync(fetched, context.paths.haDir)
     const faults = plan.changes.length === 0 ? [] : await faultsOf(plan.changes, context.paths, fetched.node)
     const report = { fetched, plan, faults }
@@ -96,6 +98,13 @@ export async function sync(context: CommandContext, options: SyncOptions, ask: (
   }
 }
 
+type NodeNames = Pick<PeerFiles, 'node' | 'peer'>
+
+async function nodeNames(context: CommandContext): Promise<NodeNames> {
+  const { node, nodes } = await fetchStatus(context)
+  return { node, peer: nodes.find(one => !one.isSelf)?.name ?? '' }
+}
+
 async function fetchFiles(context: CommandContext, options: SyncOptions): Promise<PeerFiles> {
   const onProgress = (text: string): void => {
     if (!options.json) context.err(safe(text))
@@ -106,8 +115,8 @@ async function fetchFiles(context: CommandContext, options: SyncOptions): Promis
 }
 
 /** Files are pulled, never pushed: --from names the other node, --to this one. */
-function wrongDirection(fetched: PeerFiles, options: SyncOptions): string | null {
-  const { node, peer } = fetched
+function wrongDirection(names: NodeNames, options: SyncOptions): string | null {
+  const { node, peer } = names
   if (options.from !== undefined && options.from.toLowerCase() !== peer) {
     return options.from.toLowerCase() === node ? `a node takes files only when asked there: run on ${peer}: heartbeat sync --from ${node}` : `--from ${safe(options.from)} is not the other node; that is ${peer}`
   }
@@ -118,7 +127,7 @@ function wrongDirection(fetched: PeerFiles, options: SyncOptions): string | null
 }
 
 interface Report {
-  readonly fetched: PeerFiles
+  readonly fetched: NodeNames
   readonly plan: SyncPlan
   readonly faults: readonly string[]
 }
@@ -133,7 +142,7 @@ function say(context: CommandContext, options: SyncOptions, report: Report & { r
   const { fetched, installed = [], note, plan, status } = report
   if (options.json) {
     const changes = plan.changes.map(change => ({ file: change.path, isNew: change.before === null, diff: change.diff }))
-    context.out(JSON.stringify({ ok: status === 0, node: fetched.node, peer: fetched.peer, changes, remarks: plan.remarks, faults: report.faults, installed, note }))
+    context.out(JSON.stringify({ ok: status === 0 || (options.dryRun && status === differs), node: fetched.node, peer: fetched.peer, changes, remarks: plan.remarks, faults: report.faults, installed, note }))
     return status
   }
   for (const one of installed) context.out(one.backup === null ? `${one.path}: new` : `${one.path}: replaced, the old one is ${one.backup}`)
