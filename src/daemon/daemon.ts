@@ -194,7 +194,7 @@ class Core implements Daemon {
         read: payload => this.#read(payload)
       }
     )
-    this.#networkWatch = new HostNetworkWatch({ clock, groups: configuration.groups, agents: this.#agents, environment, projectResourceDir: projectResourceDir() })
+    this.#networkWatch = new HostNetworkWatch({ clock, groups: configuration.groups, agents: this.#agents, environment, projectResourceDir: projectResourceDir(), carrierReturnMs: configuration.cf.deadtimeMs })
     this.#unserved = new Set(configuration.groups.keys())
     this.#sentry = new Sentry({
       clock,

@@ -16,7 +16,7 @@
  */
 
 import { join } from 'node:path'
-import { after, millis, type Instant } from '../base/units.js'
+import { after, millis, type Instant, type Millis } from '../base/units.js'
 import type { ResourceGroup, ResourceSpec } from '../config/types.js'
 import type { AgentOperation, AgentResultKind, AgentRunner } from '../port/agent-runner.js'
 import type { Clock, Scheduled } from '../port/clock.js'
@@ -37,6 +37,11 @@ export interface NetworkWatchOptions {
   readonly agents: AgentRunner
   readonly environment: Readonly<Record<string, string>>
   readonly projectResourceDir: string
+  /**
+   * How long a carrier that has come back must last before it is told. The peer may be behind the same cable: before a node
+   * serves again it must have had time to hear it, or both would serve. It also damps a loose plug.
+   */
+  readonly carrierReturnMs: Millis
 }
 
 const whereLimitMs = millis(2_000)
@@ -51,6 +56,8 @@ export class HostNetworkWatch implements NetworkWatch {
   readonly #repair: Repair
   readonly #check: NeighbourCheck
   readonly #carrier = new Map<number, string | null>()
+  /** Carriers that are back, and not told yet. */
+  readonly #returns = new Map<number, Scheduled>()
   readonly #commands = new Set<RunningCommand>()
   #handlers: NetworkWatchHandlers | null = null
   #retry: Scheduled | null = null
@@ -84,6 +91,7 @@ export class HostNetworkWatch implements NetworkWatch {
     this.#monitor.close()
     this.#check.close()
     this.#retry?.cancel()
+    for (const timer of this.#returns.values()) timer.cancel()
     this.#repair.end()
     for (const command of this.#commands) command.end()
   }
@@ -249,11 +257,29 @@ export class HostNetworkWatch implements NetworkWatch {
       const interfaces = this.#items
         .filter(item => item.group === group && item.nic !== null && item.nic !== 'lo')
         .map(item => ({ name: item.nic ?? '', isStanding: item.isNicStanding === true || (item.mode === 'up' && item.place !== null) }))
-      const trouble = carrierTrouble(interfaces, this.#network)
-      if (trouble === (this.#carrier.get(group) ?? null)) continue
-      this.#carrier.set(group, trouble)
-      this.#handlers?.onCarrier(group, trouble)
+      this.#tellCarrier(group, carrierTrouble(interfaces, this.#network))
     }
+  }
+
+  /** A loss is told at once, a return when it has lasted. */
+  #tellCarrier(group: number, trouble: string | null): void {
+    if (trouble !== null || (this.#carrier.get(group) ?? null) === null) {
+      this.#returns.get(group)?.cancel()
+      this.#returns.delete(group)
+    }
+    if (trouble === (this.#carrier.get(group) ?? null)) return
+    if (trouble === null) {
+      if (this.#returns.has(group)) return
+      const told = this.#options.clock.schedule(this.#options.carrierReturnMs, () => {
+        this.#returns.delete(group)
+        this.#carrier.set(group, null)
+        this.#handlers?.onCarrier(group, null)
+      })
+      this.#returns.set(group, told)
+      return
+    }
+    this.#carrier.set(group, trouble)
+    this.#handlers?.onCarrier(group, trouble)
   }
 
   #repairMissing(): void {
@@ -291,7 +317,8 @@ export class HostNetworkWatch implements NetworkWatch {
     const told = (said: readonly string[]): void => this.#note('warn', `Could not announce ${item.argument.address}: ${said.join(' | ')}`)
     agents.run({ resource, operation: 'announce', timeoutMs: announceLimitMs }, { signal: new AbortController().signal }).then(
       outcome => {
-        if (outcome.kind !== 'ok' && item.mode === 'up') told(outcome.said)
+        // Removed again meanwhile, it is announced when it is back.
+        if (outcome.kind !== 'ok' && item.mode === 'up' && item.missingSince === null) told(outcome.said)
       },
       (error: unknown) => told([String(error)])
     )

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import type { Test } from 'tap'
 import { projectResourceDir } from '../../src/agent/locate.js'
+import { millis } from '../../src/base/units.js'
 import { HostNetworkWatch } from '../../src/netwatch/watch.js'
 import type { ResourceGroup } from '../../src/config/types.js'
 import { createWorld, ownScripts, realClock, type World } from '../contract/world.js'
@@ -83,7 +84,8 @@ export function watchedHost(test: Test, specs: readonly string[] = [`${service}/
     groups: [group],
     agents: { run: async request => world.run(request.resource.type, request.resource.args, request.operation) },
     environment: { PATH: `${programs}:${path}`, LC_ALL: 'C' },
-    projectResourceDir: programs
+    projectResourceDir: programs,
+    carrierReturnMs: millis(300)
   })
   test.teardown(() => watch.close())
   const trace = join(world.folder, 'trace')
