@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
-import t from 'tap'
+import t, { type Test } from 'tap'
+import type { ArbiterWord } from '../../src/port/arbiter.js'
 import { configFor, endpoint, EtcdServer, eventually, freePort, Node, noEtcd } from './etcd-server.js'
 
 const key = (group: string): string => `/heartbeat/test/groups/${group}`
@@ -140,19 +141,25 @@ t.test('arbiter: nobody there at close -> ends within its second', options, asyn
   t.ok(performance.now() - before < 1500)
 })
 
-t.test('arbiter: the holder is killed without a word -> the other has the key no sooner than the lease ends, and soon after', options, async t => {
-  const server = await EtcdServer.start(t)
-  const child = spawn(process.execPath, [fileURLToPath(new URL('./holder.js', import.meta.url)), String(server.port)], { stdio: ['ignore', 'pipe', 'inherit'] })
+/** ha1 in a process of its own, which can be stopped and killed. */
+function holder(t: Pick<Test, 'teardown'>, port: number): { readonly child: ChildProcess; words(): readonly ArbiterWord[] } {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('./holder.js', import.meta.url)), String(port)], { stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => child.kill('SIGKILL'))
   let said = ''
   child.stdout.on('data', (piece: Buffer) => {
     said += piece.toString()
   })
-  await eventually('ha1 holds it', () => said.includes('"ours":["aaaa"]'))
+  return { child, words: () => said.split('\n').slice(0, -1).map(line => JSON.parse(line) as ArbiterWord) }
+}
+
+t.test('arbiter: the holder is killed without a word -> the other has the key no sooner than the lease ends, and soon after', options, async t => {
+  const server = await EtcdServer.start(t)
+  const { child, words } = holder(t, server.port)
+  await eventually('ha1 holds it', () => words().at(-1)?.ours.join() === 'aaaa')
   const ha2 = new Node(t, 'ha2', configFor([server.endpoint])).open('aaaa')
   await ha2.hears('theirs', word => word.theirs.length === 1)
-  const renewals = said.split('\n').length
-  await eventually('a renewal', () => said.split('\n').length > renewals)
+  const before = words().length
+  await eventually('a renewal', () => words().length > before)
   const killed = performance.now()
   child.kill('SIGKILL')
   await ha2.holds('aaaa')
@@ -160,4 +167,20 @@ t.test('arbiter: the holder is killed without a word -> the other has the key no
   // The last renewal is at most a third of the lease of 2 s before the kill.
   t.ok(tookMs > 1200, `taken after ${Math.round(tookMs)} ms`)
   t.comment(`taken ${Math.round(tookMs)} ms after the kill, at a lease of 2000 ms`)
+})
+
+t.test('arbiter: the holder stops (SIGSTOP) until the other has its group, and goes on -> it never says again that the group is its own', options, async t => {
+  const server = await EtcdServer.start(t)
+  const { child, words } = holder(t, server.port)
+  await eventually('ha1 holds it', () => words().at(-1)?.ours.join() === 'aaaa')
+  const ha2 = new Node(t, 'ha2', configFor([server.endpoint])).open('aaaa')
+  await ha2.hears('theirs', word => word.theirs.length === 1)
+  child.kill('SIGSTOP')
+  await ha2.holds('aaaa')
+  const before = words()
+  child.kill('SIGCONT')
+  await eventually('ha1 knows', () => words().at(-1)?.theirs.join() === 'aaaa')
+  const renewals = new Set(before.map(word => word.renewedFrom))
+  t.strictSame(words().slice(before.length).filter(word => word.ours.includes('aaaa') && !renewals.has(word.renewedFrom)), [])
+  t.strictSame(ha2.word?.ours, ['aaaa'])
 })

@@ -58,26 +58,49 @@ export interface TlsFiles {
 export class EtcdServer {
   readonly directory: string
   readonly port: number
-  readonly #peerPort: number
+  readonly #name: string
+  readonly #peers: Readonly<Record<string, string>>
   readonly #tls: TlsFiles | null
   #child: ChildProcess | null = null
 
-  private constructor(directory: string, port: number, peerPort: number, tls: TlsFiles | null) {
+  private constructor(directory: string, port: number, name: string, peers: Readonly<Record<string, string>>, tls: TlsFiles | null) {
     this.directory = directory
     this.port = port
-    this.#peerPort = peerPort
+    this.#name = name
+    this.#peers = peers
     this.#tls = tls
   }
 
   static async start(t: Pick<Test, 'teardown'>, options: { readonly tls?: TlsFiles } = {}): Promise<EtcdServer> {
+    const server = await EtcdServer.#prepare(t, 'm0', { m0: `http://127.0.0.1:${await freePort()}` }, options.tls ?? null)
+    await server.begin()
+    return server
+  }
+
+  /** One etcd of several members. */
+  static async startCluster(t: Pick<Test, 'teardown'>, members: number): Promise<readonly EtcdServer[]> {
+    const peers: Record<string, string> = {}
+    for (let index = 0; index < members; index += 1) peers[`m${index}`] = `http://127.0.0.1:${await freePort()}`
+    const servers: EtcdServer[] = []
+    for (const name of Object.keys(peers)) servers.push(await EtcdServer.#prepare(t, name, peers, null))
+    await Promise.all(servers.map(server => server.begin()))
+    return servers
+  }
+
+  static async #prepare(t: Pick<Test, 'teardown'>, name: string, peers: Readonly<Record<string, string>>, tls: TlsFiles | null): Promise<EtcdServer> {
     const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'hb-etcd-'))
-    const server = new EtcdServer(directory, await freePort(), await freePort(), options.tls ?? null)
+    const server = new EtcdServer(directory, await freePort(), name, peers, tls)
     t.teardown(async () => {
       await server.kill()
       fs.rmSync(directory, { recursive: true, force: true })
     })
-    await server.begin()
     return server
+  }
+
+  /** Whether this member leads; false when it cannot be asked. */
+  async leads(): Promise<boolean> {
+    const status = (await this.call('maintenance/status', {}).catch(() => ({}))) as { leader?: string; header?: { member_id?: string } }
+    return status.leader !== undefined && status.leader === status.header?.member_id
   }
 
   get endpoint(): ArbiterEndpoint {
@@ -86,15 +109,16 @@ export class EtcdServer {
 
   async begin(): Promise<void> {
     const client = this.endpoint.url
-    const peer = `http://127.0.0.1:${this.#peerPort}`
+    const peer = this.#peers[this.#name] ?? ''
     const log = fs.openSync(path.join(this.directory, 'log'), 'a')
     this.#child = spawn('etcd', [
       '--data-dir', path.join(this.directory, 'data'), '--listen-client-urls', client, '--advertise-client-urls', client,
-      '--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `default=${peer}`,
+      '--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--name', this.#name,
+      '--initial-cluster', Object.entries(this.#peers).map(([name, url]) => `${name}=${url}`).join(','),
       ...(this.#tls === null ? [] : ['--cert-file', this.#tls.cert, '--key-file', this.#tls.key])
     ], { stdio: ['ignore', log, log], env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: this.directory } })
     fs.closeSync(log)
-    await eventually('etcd leads its cluster of one', () => / became leader at term|elected leader .* at term/.test(this.log().slice(this.#logFrom)) && this.#answers())
+    await eventually('etcd has a leader', () => / became leader at term|elected leader .* at term/.test(this.log().slice(this.#logFrom)) && this.#answers())
   }
 
   #logFrom = 0

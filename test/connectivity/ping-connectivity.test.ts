@@ -1,6 +1,6 @@
 /** Loopback answers for every address of 127/8; silence is an address that nobody may have. */
 
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
@@ -108,19 +108,37 @@ t.test('connectivity: closed -> no child is left, nothing more is said', options
   t.strictSame(seen, [])
 })
 
-t.test('connectivity: we are killed -> the children end by themselves, also one that nobody answers', options, async t => {
-  const holder = fileURLToPath(new URL('./holder.js', import.meta.url))
-  const child = spawn(process.execPath, [holder, '127.0.0.5', silentAddress], { stdio: ['ignore', 'pipe', 'inherit'] })
+/** A watch in a process of its own, and what it reported. */
+function holder(t: Pick<Test, 'teardown'>, ...addresses: readonly string[]): { readonly child: ChildProcess; reports(): readonly (Sight & { readonly pids: readonly number[] })[] } {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('./holder.js', import.meta.url)), ...addresses], { stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => child.kill('SIGKILL'))
   let said = ''
   child.stdout.on('data', (piece: Buffer) => {
     said += piece.toString()
   })
-  await eventually('its report', () => said.includes('\n'))
-  const { pids } = JSON.parse(said) as { pids: readonly number[] }
+  return { child, reports: () => said.split('\n').slice(0, -1).map(line => JSON.parse(line) as Sight & { readonly pids: readonly number[] }) }
+}
+
+t.test('connectivity: we are killed -> the children end by themselves, also one that nobody answers', options, async t => {
+  const { child, reports } = holder(t, '127.0.0.5', silentAddress)
+  await eventually('its report', () => reports().length > 0)
+  const pids = reports()[0]?.pids ?? []
   t.ok(pids.length > 0 && pids.every(isAlive))
   child.kill('SIGKILL')
   await eventually('they are gone', () => !pids.some(isAlive))
+})
+
+t.test('connectivity: we and our pings stop (SIGSTOP) for longer than deadping, and go on -> nobody is called silent', options, async t => {
+  const { child, reports } = holder(t, '127.0.0.5', '127.0.0.6')
+  await eventually('its report', () => reports().length > 0)
+  const pids = [child.pid ?? 0, ...(reports()[0]?.pids ?? [])]
+  for (const pid of pids) process.kill(pid, 'SIGSTOP')
+  const stopped = watch(t, config({ [silentAddress]: [silentAddress] }, 1600))
+  await stopped.hears('1600 ms have passed', () => true)
+  for (const pid of pids) process.kill(pid, 'SIGCONT')
+  const goesOn = watch(t, config({ [silentAddress]: [silentAddress] }, 1600))
+  await goesOn.hears('1600 ms have passed', () => true)
+  t.equal(reports().length, 1)
 })
 
 t.test('connectivity: no ping on this machine -> silent after deadping, a note, and no end', async t => {
