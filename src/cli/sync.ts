@@ -140,13 +140,14 @@ function showPlan(context: CommandContext, { plan, faults }: Report): void {
 
 function say(context: CommandContext, options: SyncOptions, report: Report & { readonly note: string; readonly status: number; readonly installed?: readonly Installed[] }): number {
   const { fetched, installed = [], note, plan, status } = report
+  const isDone = status === 0 || (options.dryRun && status === differs)
   if (options.json) {
     const changes = plan.changes.map(change => ({ file: change.path, isNew: change.before === null, diff: change.diff }))
-    context.out(JSON.stringify({ ok: status === 0 || (options.dryRun && status === differs), node: fetched.node, peer: fetched.peer, changes, remarks: plan.remarks, faults: report.faults, installed, note }))
+    context.out(JSON.stringify({ ok: isDone, node: fetched.node, peer: fetched.peer, changes, remarks: plan.remarks, faults: report.faults, installed, note }))
     return status
   }
   for (const one of installed) context.out(one.backup === null ? `${one.path}: new` : `${one.path}: replaced, the old one is ${one.backup}`)
-  if (status === 0 || status === differs) context.out(note)
+  if (isDone) context.out(note)
   else context.err(`ERROR: ${note}`)
   return status
 }
