@@ -7,12 +7,13 @@
  */
 
 import { readdir, stat } from 'node:fs/promises'
-import { after, millis } from '../base/units.js'
+import { after, elapsed, millis } from '../base/units.js'
 import { Secret } from '../base/secret.js'
 import { Findings } from '../config/diagnostics.js'
 import { shown } from '../config/lexer.js'
 import { didYouMean } from '../config/nearest.js'
 import type { Diagnostic, FencingConfig, FencingDevice, Position } from '../config/types.js'
+import { shownTime } from '../config/values.js'
 import { systemClock } from '../daemon/system-clock.js'
 import { Children, type ChildResult } from '../fencing/child.js'
 import { locateAgent } from '../fencing/fence-agent.js'
@@ -103,8 +104,17 @@ async function testFindings(config: FencingConfig, options: { readonly self: str
     for (const { victim, levels } of config.plans.filter(plan => plan.victim !== options.self)) {
       const position: Position | undefined = levels[0]?.[0]?.position
       if (position === undefined) continue
+      const startedAt = systemClock.monotonic()
       const proof = await fencing.test(victim, { timeoutMs: config.timeoutMs, signal: new AbortController().signal })
+      const tookMs = elapsed(startedAt, systemClock.monotonic())
       const said = proof.said.join('; ')
+      if (proof.kind === 'proven' && tookMs > config.delayMs) {
+        findings.warning(position, {
+          what: `a test of the devices took ${shownTime(millis(Math.ceil(tookMs / 100) * 100))}, longer than fence_delay ${shownTime(config.delayMs)}`,
+          why: 'when all links fail, the second shot is fired before the first one has hit, and both nodes may go down',
+          fix: `write \`fence_delay ${Math.ceil((2 * tookMs) / 1000)}\` or longer on both nodes`
+        })
+      }
       if (proof.kind === 'proven' && proof.said.some(word => word.endsWith(` ${victim} is off`))) {
         findings.warning(position, { what: `a fencing device says that ${victim} is off`, why: said, fix: `look whether it is; when ${victim} runs, the device is watching another plug or machine` })
       } else if (proof.kind === 'proven') findings.info(position, { what: `fencing of ${victim} is proven`, why: said, fix: 'nothing to do' })

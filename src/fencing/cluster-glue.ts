@@ -72,6 +72,7 @@ export function createClusterGlue(device: FencingDevice, options: ClusterGlueOpt
   return {
     description: describeDevice(device),
     isOperator: false,
+    isCondition: false,
     off: (victim, effort) => request('off', victim, effort),
     reset: (victim, effort) => request('reset', victim, effort),
     on: (victim, effort) => request('on', victim, effort),

@@ -22,6 +22,8 @@ export interface Device {
   readonly description: string
   /** A person: waits for a word that comes from elsewhere, and cannot be tested. */
   readonly isOperator: boolean
+  /** Asked first on its level, and no proof by itself: fence_heuristics_ping refuses when we are the ones cut off. */
+  readonly isCondition: boolean
   /** Switches the victim off, once; ok only when the device says that it is off, and where it can, has been asked again. */
   off(victim: string, effort: Effort): Promise<DeviceWord>
   /** Off and on in one call, for devices that know no other way; null where off and on are two. */

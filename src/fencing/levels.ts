@@ -1,7 +1,7 @@
 /**
  * The order in which devices are tried: level after level until one holds, and on a level all devices at once, each with
  * its retries. A level holds when every device of it proved the victim off; two power supplies are both off before
- * either is on again.
+ * either is on again. Conditions of a level are asked before anything is switched.
  *
  * Time: a level may use an equal share of what is left, so that a device that hangs leaves time for the next one. A
  * level of operators alone, being last, takes no share: it waits for as long as there is.
@@ -37,15 +37,28 @@ export async function fenceByLevels(levels: readonly Level[], victim: string, ef
     if (effort.signal.aborted) return null
     const until = shareOf(levels.slice(index), effort, options.clock)
     // One call does it only where nothing else has to be off at the same time.
-    const [only] = level
-    const reset = options.action === 'reset' && level.length === 1 ? (only?.reset ?? null) : null
-    const words = await Promise.all(level.map(device => retrying(reset ?? ((name, limits) => device.off(name, limits)), victim, { ...effort, until }, options)))
-    const failed = words.flatMap((word, at) => (word.ok ? [] : [`level ${index + 1}, ${level[at]?.description ?? ''}: ${word.said}`]))
-    if (failed.length === 0) {
-      const device = level.map((one, at) => `${one.description} (${words[at]?.said ?? ''})`).join(' and ')
-      return { device, restore: options.action === 'off' || reset !== null ? null : limits => switchOn(level, victim, limits) }
+    const switching = level.filter(device => !device.isCondition)
+    const [only] = switching
+    const reset = options.action === 'reset' && switching.length === 1 ? (only?.reset ?? null) : null
+    const limits = { ...effort, until }
+    const all = (devices: Level, once: (device: Device) => (victim: string, effort: Effort) => Promise<DeviceWord>): Promise<readonly DeviceWord[]> =>
+      Promise.all(devices.map(device => retrying(once(device), victim, limits, options)))
+    const failuresOf = (devices: Level, words: readonly DeviceWord[]): readonly string[] =>
+      words.flatMap((word, at) => (word.ok ? [] : [`level ${index + 1}, ${devices[at]?.description ?? ''}: ${word.said}`]))
+
+    const conditions = level.filter(device => device.isCondition)
+    const refusals = failuresOf(conditions, await all(conditions, device => device.off))
+    if (refusals.length > 0 || switching.length === 0) {
+      said.push(...(refusals.length > 0 ? refusals : [`level ${index + 1}: nothing on it switches ${victim} off`]))
+      continue
     }
-    said.push(...failed)
+    const words = await all(switching, device => reset ?? device.off)
+    const failures = failuresOf(switching, words)
+    if (failures.length === 0) {
+      const device = switching.map((one, at) => `${one.description} (${words[at]?.said ?? ''})`).join(' and ')
+      return { device, restore: options.action === 'off' || reset !== null ? null : more => switchOn(switching, victim, more) }
+    }
+    said.push(...failures)
   }
   return null
 }
@@ -84,6 +97,11 @@ export async function testLevels(levels: readonly Level[], victim: string, effor
     const words = await Promise.all(level.map(device => device.test(victim, { ...effort, until })))
     said.push(...words.map((word, at) => `${level[at]?.description ?? ''}: ${word.said}`))
     const asked = words.filter((_, at) => level[at]?.isOperator !== true)
+    if (level.every(device => device.isCondition)) {
+      said.push(`nothing on level ${index + 1} switches ${victim} off`)
+      failed += 1
+      continue
+    }
     if (asked.length === 0 || words.every(word => word.isForOthers === true)) continue
     if (asked.every(word => word.ok)) proven += 1
     else failed += 1

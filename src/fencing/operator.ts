@@ -22,6 +22,7 @@ export function createOperator(clock: Clock): Device {
   return {
     description: 'meatware',
     isOperator: true,
+    isCondition: false,
     off: wait,
     reset: null,
     on: victim => Promise.resolve({ ok: true, said: `the operator switches ${victim} on` }),

@@ -53,9 +53,11 @@ t.test('check --test-fencing: real devices -> proven or not, each with its words
   const folder = t.testdir({ machine: 'on', run: {}, 'ha.cf': '' })
   const options = { self: 'ha1', isTested: true, runDir: join(folder, 'run') }
   const check = async (lines: string): Promise<string[]> => (await checkFencing(configured(lines, join(folder, 'ha.cf')), options)).map(formatDiagnostic)
-  t.match(await check(`stonith_host * fence_dummy status_file=${folder}/machine\nstonith_host * null ha1 ha2\n`), [/info: fencing of ha2 is proven; fence_dummy .*ha2 is on; null \*\*\*: answers/])
+  t.match(await check(`stonith_host * fence_dummy status_file=${folder}/machine\nstonith_host * null ha1 ha2\nfence_delay 10\n`), [/info: fencing of ha2 is proven; fence_dummy .*ha2 is on; null \*\*\*: answers/])
   writeFileSync(join(folder, 'machine'), 'off')
-  t.match(await check(`stonith_host ha1 fence_dummy status_file=${folder}/machine\n`), [/warning: a fencing device says that ha2 is off; .*watching another plug/])
+  t.match(await check(`stonith_host ha1 fence_dummy status_file=${folder}/machine\nfence_delay 10\n`), [/warning: a fencing device says that ha2 is off; .*watching another plug/])
+  writeFileSync(join(folder, 'machine'), 'on')
+  t.match(await check(`stonith_host ha1 fence_dummy status_file=${folder}/machine\nfence_delay 1ms\n`), [/warning: a test of the devices took \d+ms, longer than fence_delay 1ms; .*both nodes may go down; write `fence_delay \d+` or longer/, /info: /])
   t.match(await check('stonith_host ha1 null ha1\n'), [/error: fencing of ha2 is not proven; .*ha2 is not among its hosts/])
 })
 

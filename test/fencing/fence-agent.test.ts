@@ -49,6 +49,26 @@ t.test('fence agent: reports success before the power is off -> asked until it i
   t.strictSame(machine('m').calls().slice(0, 4), ['off ha2', 'status ha2', 'status ha2', 'status ha2'])
 })
 
+t.test('fence agent: without a status -> its word is taken, and said to be unverified; its test is monitor alone', async t => {
+  const { fence, prove, machine } = bench(t, ['stonith_host * fence_test state=@m lacks=status'])
+  t.match(await prove(), { kind: 'proven', said: [/: answers; it has no status$/] })
+  t.match(await fence(), { kind: 'fenced', device: /\(off, as it reports; it has no status to verify it\)$/ })
+  t.equal(machine('m').power(), 'off')
+})
+
+t.test('fence agent: that can only reboot -> rebooted', async t => {
+  const { fence, machine, restored } = bench(t, ['stonith_host * fence_test state=@m lacks=off', 'fence_action reset'])
+  t.match(await fence(), { kind: 'fenced', device: /\(reset, as it reports; it knows no other way\)$/ })
+  await restored
+  t.strictSame(machine('m').calls().slice(0, 2), ['off ha2', 'reboot ha2'])
+})
+
+t.test('fence agent: that cannot switch on -> off is enough', async t => {
+  const { fence, restored } = bench(t, ['stonith_host * fence_test state=@m lacks=on', 'fence_action reset'])
+  t.equal((await fence()).kind, 'fenced')
+  t.match(await restored, [/: it does not switch on$/])
+})
+
 t.test('fence agent: fails twice, then works -> fenced at the third try', async t => {
   const { fence, machine } = bench(t, ['stonith_host * fence_test state=@m fail=2'])
   t.equal((await fence()).kind, 'fenced')

@@ -147,3 +147,21 @@ t.test('fence_ipmilan without its tool, and a wrong parameter -> failed, not tak
   t.equal(outcome.kind, 'failed')
   t.notMatch(JSON.stringify(outcome), 'Tr0ub4dor')
 })
+
+t.test('fence_heuristics_ping: asked before anything is switched; alone on a level it proves nothing', { skip: noDummy }, async t => {
+  const quick = 'ping_interval=1 ping_count=1 ping_good_count=1 ping_timeout=1'
+  const condition = `stonith_host * fence_heuristics_ping ping_targets=127.0.0.1 ${quick} level=1`
+  const both = bench(t, [condition, 'stonith_host * fence_dummy status_file=@m level=1'])
+  writeFileSync(both.machine('m').path, 'on')
+  t.match(await both.prove(), { kind: 'proven', said: [/^fence_heuristics_ping .*: answers; it has no status$/, /ha2 is on$/] })
+  t.match(await both.fence(), { kind: 'fenced', device: /^fence_dummy / })
+
+  const alone = bench(t, [condition])
+  t.match(wordsOf(await alone.fence()), 'level 1: nothing on it switches ha2 off')
+  t.equal((await alone.prove()).kind, 'unproven')
+
+  const cutOff = bench(t, [`stonith_host * fence_heuristics_ping ping_targets=240.0.0.1 ${quick} level=1`, 'stonith_host * fence_dummy status_file=@m level=1', 'fence_retries 0'])
+  writeFileSync(cutOff.machine('m').path, 'on')
+  t.match(wordsOf(await cutOff.fence()), /^level 1, fence_heuristics_ping .*: off failed, exit status/)
+  t.equal(cutOff.machine('m').power(), 'on', 'nothing was switched')
+})
