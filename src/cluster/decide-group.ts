@@ -22,8 +22,8 @@ import { beginStart, beginStop, clearFailure, resume } from '../resource/group-m
 import { isHeld, isReleased, type GroupView } from '../wire/ownership.js'
 import { placement, survivorOf, type Placement, type PlacementRules, type Standing } from '../resource/placement.js'
 import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type Turn } from './turn.js'
-import { dampedReach, hasProof, isAlone, lapseOf, peerTiming, permission, poisonIfTaken } from './safety.js'
-import type { GroupState } from './types.js'
+import { dampedReach, isAlone, isFitFor, isPeerOff, lapseOf, missesKey, peerTiming, permission, poisonIfTaken } from './safety.js'
+import type { GroupSettings, GroupState } from './types.js'
 
 /** What is known about the peer's part in one group, worked out once per decision. */
 interface Situation {
@@ -93,7 +93,7 @@ function situation(turn: Turn, index: number): Situation {
       epoch: group.epoch,
       avoid: group.avoid,
       wanted: group.wantedUntil !== null,
-      isFit: lapseOf(state, settings, turn.now) === null,
+      isFit: isFitFor(state, settings, { now: turn.now, isHolding: isHeld(shown) }),
       reached: isHeld(shown) ? dampedReach(turn) : (state.safety.connectivity?.reached ?? null)
     },
     other: {
@@ -188,7 +188,7 @@ function decideReleased(turn: Turn, index: number): void {
   const claim = groupAt(turn, index).group.claim
   if (claim === null) return
   if (state.peer.standing.kind === 'dead' && !isPermitted(turn, index)) return
-  if (!mayStart(turn, now, group, claim)) return
+  if (!mayStart(turn, now, groupAt(turn, index), claim)) return
   if (state.peer.standing.kind === 'dead') noteTakeover(turn, index, now)
   const epoch = Math.max(group.epoch, now.theirs?.epoch ?? 0) + 1
   applyGroupStep(turn, index, beginStart(setup, group.machine), { claim: null, epoch, avoid: false, contest: 'none', reason: target.reason })
@@ -216,7 +216,7 @@ function refusalToClaim(turn: Turn, now: Situation, group: GroupState, target: P
   if (group.carrierTrouble !== null && target.node === null) return `it cannot be reached here: ${group.carrierTrouble}`
   if (target.node !== settings.self.name) return target.node === null ? target.reason : `it belongs on ${target.node}: ${target.reason}`
   if (group.isBlockedThere && !group.isForced) return `blocked on ${peerName}: its stop failed there and it may still run`
-  if (isAlone(state, settings) && !hasProof(state)) {
+  if (isAlone(state, settings) && !isPeerOff(state, settings)) {
     const lapse = lapseOf(state, settings, turn.now)
     if (lapse !== null) return `${settings.self.name} is alone and ${lapse}`
     const { pausedUntil } = state.safety
@@ -244,7 +244,7 @@ function isPermitted(turn: Turn, index: number): boolean {
   return false
 }
 
-function mayStart(turn: Turn, now: Situation, group: GroupState, claim: { readonly sequence: number | null }): boolean {
+function mayStart(turn: Turn, now: Situation, { group, setup }: { readonly group: GroupState; readonly setup: GroupSettings }, claim: { readonly sequence: number | null }): boolean {
   const { state, settings } = turn
   switch (state.peer.standing.kind) {
     case 'unheard':
@@ -252,7 +252,7 @@ function mayStart(turn: Turn, now: Situation, group: GroupState, claim: { readon
     case 'dead':
       return true // refusalToClaim has excluded a blocked group, and permission was given
     case 'left':
-      return now.theirs === null || isReleased(now.theirs.state) || group.isForced
+      return !missesKey(state, settings, setup.id) && (now.theirs === null || isReleased(now.theirs.state) || group.isForced)
     case 'alive': {
       const acknowledged = state.peer.view?.acknowledged
       if (acknowledged?.generation !== settings.self.generation || claim.sequence === null || acknowledged.sequence < claim.sequence) return false

@@ -102,7 +102,8 @@ function onStop(turn: Turn, id: number): void {
   note(turn, 'info', 'Heartbeat shutdown in progress.')
   note(turn, 'info', 'Giving up all HA resources.')
   for (const move of state.moves) answer(turn, move.id, false, 'this node is being stopped')
-  turn.state = { ...turn.state, phase: 'leaving', moves: [] }
+  if (state.hold !== null && state.hold.request !== null) answer(turn, state.hold.request, false, 'this node is being stopped')
+  turn.state = { ...turn.state, phase: 'leaving', moves: [], hold: null }
 }
 
 function begin(turn: Turn, wait: boolean, move: { readonly id: number; readonly kind: PendingMove['kind']; readonly groups: readonly number[] }): void {

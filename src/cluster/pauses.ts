@@ -18,12 +18,12 @@ const toldWithinMs = millis(5_000)
 
 export function onHold(turn: Turn, id: number, request: OperatorRequest & { kind: 'hold' }): void {
   const { settings, state, now } = turn
+  if (state.hold !== null && state.hold.request !== null) answer(turn, state.hold.request, false, 'it was announced anew, or ended, meanwhile')
   if (request.durationMs === 0) {
     turn.state = { ...state, hold: null }
     note(turn, 'info', `${settings.self.name} is no longer on hold`)
     return answer(turn, id, true, state.hold === null ? 'no hold was announced' : 'the hold is over')
   }
-  if (state.hold !== null && state.hold.request !== null) answer(turn, state.hold.request, false, 'another hold was announced meanwhile')
   const hold: Hold = { since: now, until: after(now, request.durationMs), reason: request.reason, sequence: null, request: id, isWritten: settings.safety.lease === null }
   turn.state = { ...turn.state, hold }
   note(turn, 'info', `${settings.self.name} may be silent for ${Math.round(request.durationMs / 1_000)} s: ${request.reason}`)

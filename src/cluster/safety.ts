@@ -9,13 +9,14 @@
 
 import { after, instant, millis, type Instant, type Millis } from '../base/units.js'
 import { isTwoWay, type Timing } from '../membership/peer.js'
-import type { LeaseReport } from '../port/lease.js'
+import type { ArbiterWord } from '../port/arbiter.js'
+import type { LeaseReport, PoisonPill } from '../port/lease.js'
 import type { FencingOutcome, FencingProof } from '../port/fencing.js'
 import { beginStop, stateOf } from '../resource/group-machine.js'
 import { fenceDeadline, onFenced, stepFence } from '../safety/fence.js'
 import { diskPatience, isReadable, onLeaseReport } from '../safety/lease.js'
-import { permissionToTake, type Permission } from '../safety/permission.js'
-import { lapsedKey, lapsedRight, rightsDeadline, type RightsContext } from '../safety/rights.js'
+import { patienceWithoutRight, permissionToTake, type Permission } from '../safety/permission.js'
+import { isInDanger, lapsedKey, lapsedRenewal, lapsedRight, rightsDeadline, type RightsContext } from '../safety/rights.js'
 import type { SafetyState } from '../safety/types.js'
 import { isHeld, type Health } from '../wire/ownership.js'
 import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type Turn } from './turn.js'
@@ -39,8 +40,11 @@ export function onLease(turn: Turn, report: LeaseReport): void {
   const wasTroubled = before.readTrouble !== null || before.writeTrouble !== null
   if (wasTroubled && lease.readTrouble === null && lease.writeTrouble === null) note(turn, 'info', 'The lease on the disk is read and renewed again')
   if (report.kind === 'written' && turn.state.hold !== null && report.from > turn.state.hold.since) turn.state = { ...turn.state, hold: { ...turn.state.hold, isWritten: true } }
-  if (report.kind === 'read' && report.pill?.generation === settings.self.generation) onPill(turn, report.pill.from)
+  if (report.kind === 'read' && report.pill?.generation === settings.self.generation && !isSamePill(report.pill, before.pill)) onPill(turn, report.pill.from)
 }
+
+/** An order stands on the disk for ever; what was given back to us since is not meant by it. */
+const isSamePill = (one: PoisonPill, other: PoisonPill | null): boolean => one.generation === other?.generation && one.from === other.from
 
 /** The other node has taken over and says so through the disk: whatever we believe, our time is over. */
 function onPill(turn: Turn, from: string): void {
@@ -85,9 +89,9 @@ function clearBlockedThere(turn: Turn): void {
   for (const [index, group] of turn.state.groups.entries()) if (group.isBlockedThere) changeGroup(turn, index, { isBlockedThere: false })
 }
 
-export function onArbiter(turn: Turn, word: NonNullable<SafetyState['arbiter']>): void {
+export function onArbiter(turn: Turn, word: ArbiterWord): void {
   const before = turn.state.safety.arbiter
-  changeSafety(turn, { arbiter: word })
+  changeSafety(turn, { arbiter: onlyWanted(word, turn.state.safety.wanted) })
   if (word.trouble !== null && before?.trouble !== word.trouble) note(turn, 'error', `The arbiter cannot be used: ${word.trouble}`)
   if (word.trouble === null && before !== null && before.trouble !== null) note(turn, 'info', 'The arbiter answers again')
 }
@@ -127,6 +131,12 @@ export const rightsContext = (state: ClusterState, now: Instant): RightsContext 
 /** Why this node may hold nothing alone, or null. */
 export const lapseOf = (state: ClusterState, settings: ClusterSettings, now: Instant): string | null => lapsedRight(state.safety, settings.safety, rightsContext(state, now))
 
+/** Whether placement should prefer another node: a holder gives up only what has lapsed, others are judged by what they tell. */
+export function isFitFor(state: ClusterState, settings: ClusterSettings, context: { readonly now: Instant; readonly isHolding: boolean }): boolean {
+  const rights = rightsContext(state, context.now)
+  return context.isHolding ? lapsedRenewal(state.safety, settings.safety, rights) === null : !isInDanger(state.safety, settings.safety, rights)
+}
+
 /** Why this node may not hold this group alone, or null. */
 export function lapseOfGroup(turn: Turn, index: number): string | null {
   const { state, settings, now } = turn
@@ -153,8 +163,11 @@ export function settleRights(turn: Turn): void {
   const { settings, now } = turn
   tellLapse(turn)
   noteConnected(turn)
-  if (!isAlone(turn.state, settings) || hasProof(turn.state)) return
-  const lapsed = heldGroups(turn).map(index => ({ index, why: lapseOfGroup(turn, index) ?? carrierLapse(turn, index) }))
+  if (turn.state.safety.toldLapse !== null && turn.state.safety.fence.kind === 'fenced') voidProof(turn)
+  if (isPeerOff(turn.state, settings)) return
+  const isAloneNow = isAlone(turn.state, settings)
+  if (!isAloneNow && !isUnheard(turn.state, settings, now)) return
+  const lapsed = heldGroups(turn).map(index => ({ index, why: lapseOfGroup(turn, index) ?? (isAloneNow ? carrierLapse(turn, index) : null) }))
   const reasons = new Set(lapsed.flatMap(one => (one.why === null ? [] : [one.why])))
   for (const why of reasons) letGo(turn, lapsed.filter(one => one.why === why).map(one => one.index), `${settings.self.name} is alone and ${why}`)
   const { pausedUntil } = turn.state.safety
@@ -167,8 +180,26 @@ function carrierLapse(turn: Turn, index: number): string | null {
   return groupAt(turn, index).group.carrierTrouble
 }
 
-/** The peer is known to be off: nobody can take anything from us. */
-export const hasProof = (state: ClusterState): boolean => state.safety.fence.kind === 'fenced'
+/** The peer is known to be off and to stay so until somebody switches it on: nobody can take anything from us. */
+export function isPeerOff(state: ClusterState, settings: ClusterSettings): boolean {
+  const { fence } = state.safety
+  return fence.kind === 'fenced' && (fence.by === 'operator' || settings.safety.fencing?.staysOff === true)
+}
+
+/** What was proved before we stood still, or while we had no right to anything, may long be untrue: it is proved again. */
+export function voidProof(turn: Turn): void {
+  const { fence } = turn.state.safety
+  if (fence.kind !== 'idle' && !isPeerOff(turn.state, turn.settings)) changeSafety(turn, { fence: { kind: 'idle' } })
+}
+
+/** Not heard for so long that a node without every right must count itself alone, whatever patience it has otherwise. */
+function isUnheard(state: ClusterState, settings: ClusterSettings, now: Instant): boolean {
+  const due = unheardAt(state, settings)
+  return due === null || now >= due
+}
+
+const unheardAt = (state: ClusterState, settings: ClusterSettings): Instant | null =>
+  state.peer.heardAt === null || (settings.safety.lease === null && settings.safety.arbiter === null && settings.safety.quorum === null) ? null : after(state.peer.heardAt, patienceWithoutRight(settings.timing.deadtimeMs))
 
 function tellLapse(turn: Turn): void {
   const { settings, state, now } = turn
@@ -204,8 +235,14 @@ export function permission(state: ClusterState, settings: ClusterSettings, conte
   const { standing } = state.peer
   const deadSince = standing.kind === 'dead' ? standing.since : now
   const { deadtimeMs, keepaliveMs } = settings.timing
-  return permissionToTake(state.safety, settings.safety, { now, peerName: settings.peerName, deadSince, keepaliveMs, deadtimeMs, groupId })
+  const allowed = permissionToTake(state.safety, settings.safety, { now, peerName: settings.peerName, deadSince, keepaliveMs, deadtimeMs, groupId })
+  if (!allowed.isGranted || !missesKey(state, settings, groupId)) return allowed
+  return { isGranted: false, until: null, text: `the arbiter has not given this node the key, without which it may not hold it alone` }
 }
+
+/** Alone it may be started only with the arbiter's key: without it, it would have to be let go at once. */
+export const missesKey = (state: ClusterState, settings: ClusterSettings, groupId: string): boolean =>
+  settings.safety.arbiter !== null && !isPeerOff(state, settings) && state.safety.arbiter?.ours.includes(groupId) !== true
 
 /** Shoots, or stops waiting to. Comes after the groups were decided: claims show what hangs on it. */
 export function settleFence(turn: Turn): void {
@@ -221,9 +258,10 @@ export function settleFence(turn: Turn): void {
   if (fencing === null || state.peer.standing.kind !== 'dead' || state.phase !== 'active') return
   const holds = heldGroups(turn).length
   const claims = state.groups.filter(group => group.claim !== null || group.isBlockedThere).length
-  const step = stepFence(state.safety.fence, { now, settings: fencing, isNeeded: holds + claims > 0, isFirst: isFirstToShoot(turn, holds) })
+  const step = stepFence(state.safety.fence, { now, settings: fencing, isNeeded: holds + claims > 0, isFirst: isFirstToShoot(turn, holds), shots: state.safety.shots })
   if (step.fence !== state.safety.fence) changeSafety(turn, { fence: step.fence })
   if (step.shoot === null) return
+  changeSafety(turn, { shots: step.shoot })
   note(turn, 'warn', `Fencing ${settings.peerName} (attempt ${step.shoot}): ${state.peer.standing.reason}`)
   turn.effects.push({ kind: 'fence', attempt: step.shoot, victim: settings.peerName, timeoutMs: fencing.timeoutMs })
 }
@@ -235,6 +273,9 @@ function isFirstToShoot(turn: Turn, holds: number): boolean {
   return holds === theirs ? settings.self.name < settings.peerName : holds > theirs
 }
 
+/** A key that was given back is not ours any more, even before the arbiter says so. */
+const onlyWanted = (word: ArbiterWord, wanted: readonly string[]): ArbiterWord => ({ ...word, ours: word.ours.filter(id => wanted.includes(id)) })
+
 /** Tells the arbiter which keys this node wants: of groups it claims, holds, or has not let go of yet. */
 export function settleWanted(turn: Turn): void {
   if (turn.settings.safety.arbiter === null) return
@@ -243,7 +284,8 @@ export function settleWanted(turn: Turn): void {
     return shown === 'stopped' || shown === 'failed' || shown === 'unknown' ? [] : [setup.id]
   })
   if (wanted.join() === turn.state.safety.wanted.join()) return
-  changeSafety(turn, { wanted })
+  const { arbiter } = turn.state.safety
+  changeSafety(turn, { wanted, arbiter: arbiter === null ? null : onlyWanted(arbiter, wanted) })
   turn.effects.push({ kind: 'arbiter-want', groups: wanted })
 }
 
@@ -260,7 +302,7 @@ export function poisonIfTaken(turn: Turn, index: number): void {
 
 export function healthOf(state: ClusterState, settings: ClusterSettings, now: Instant): Health {
   return {
-    isFit: lapseOf(state, settings, now) === null,
+    isFit: !isInDanger(state.safety, settings.safety, rightsContext(state, now)),
     reached: state.safety.connectivity?.reached ?? null,
     stalledMs: Math.round(state.stalls.totalMs),
     holdMs: state.hold === null ? 0 : Math.max(0, Math.round(state.hold.until - now)),
@@ -288,7 +330,8 @@ export const quarantinePatience = 3
 export function safetyDeadline(state: ClusterState, settings: ClusterSettings): Instant | null {
   const { safety, at: now } = state
   const moments: (Instant | null)[] = [fenceDeadline(safety.fence), safety.pausedUntil]
-  if (isAlone(state, settings)) moments.push(rightsDeadline(safety, settings.safety, rightsContext(state, now)))
+  moments.push(rightsDeadline(safety, settings.safety, rightsContext(state, now)))
+  moments.push(unheardAt(state, settings))
   if (state.peer.standing.kind === 'dead') {
     for (const [index, group] of state.groups.entries()) {
       if (group.claim === null) continue

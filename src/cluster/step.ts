@@ -26,7 +26,7 @@ import { decideGroup, isHeldByPeer } from './decide-group.js'
 import { noteDifferences, nothingCompared, onCompared } from './differences.js'
 import { onLinuxHa } from './linux-ha.js'
 import { onAsked, settleMoves } from './operator.js'
-import { healthOf, lapseOf, onArbiter, onCarrier, onConnectivity, onFencedEvent, onFencingTested, onLease, peerTiming, safetyDeadline, settleFence, settleRights, settleWanted } from './safety.js'
+import { healthOf, lapseOf, onArbiter, onCarrier, onConnectivity, onFencedEvent, onFencingTested, onLease, peerTiming, safetyDeadline, settleFence, settleRights, settleWanted, voidProof } from './safety.js'
 import { noteReturn, settleHold, settleQuarantine } from './pauses.js'
 import { countRefused, reportRefused, refusalReportAt } from './refusals.js'
 import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type Turn } from './turn.js'
@@ -253,8 +253,11 @@ function onWoke(turn: Turn, stallMs: Millis, cause: string | null): void {
   const held = state.groups.flatMap((group, index) => (isHeld(stateOf(group.machine.run)) ? [index] : []))
   // What the peer waited for is our next datagram, and the last one was sent before the stall began.
   const silence = elapsed(state.sentAt ?? state.startedAt, now)
+  // A hold is waited for by a peer that knows of it; one that was started since knows nothing, and may hold what we lost.
+  const isOverdue = silence >= patience || (silence >= timing.deadtimeMs && lapseOf(state, settings, now) !== null)
+  if (isOverdue) voidProof(turn)
   const told = `${Math.round(stallMs)} ms${cause === null ? '' : ` (${cause})`}`
-  if (silence < patience || held.length === 0 || isStillOurs(turn)) {
+  if (!isOverdue || held.length === 0 || isStillOurs(turn)) {
     if (stallMs < timing.warntimeMs) return // ordinary under load; `heartbeat status` counts it
     note(turn, 'warn', `This node stood still for ${told}; that time is not held against ${settings.peerName}`)
     return

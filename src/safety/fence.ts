@@ -5,8 +5,9 @@
  * peer really is dead, counting costs its moment; when only the wire is cut, the service stays where it is.
  *
  * Invariants
- *  1. One attempt at a time; an outcome of another attempt is ignored.
- *  2. The proof is void as soon as the peer is heard.
+ *  1. One attempt at a time, each with a number of its own; an outcome of another attempt is ignored.
+ *  2. The proof is void as soon as the peer is heard, and when this node stood still or lost a right: a victim that was reset
+ *     may have come back meanwhile and have taken over in its turn.
  *  3. A failed attempt is repeated, at a pause, for as long as the peer is silent and something hangs on it.
  */
 
@@ -21,6 +22,8 @@ export interface FenceContext {
   readonly isNeeded: boolean
   /** This node shoots first. */
   readonly isFirst: boolean
+  /** Attempts begun so far in this life. */
+  readonly shots: number
 }
 
 export interface FenceStep {
@@ -30,17 +33,17 @@ export interface FenceStep {
 }
 
 export function stepFence(fence: FenceState, context: FenceContext): FenceStep {
-  const { now, settings } = context
+  const { now, settings, shots } = context
   if (!context.isNeeded) return { fence: fence.kind === 'waiting' || fence.kind === 'failed' ? { kind: 'idle' } : fence, shoot: null }
   switch (fence.kind) {
     case 'idle': {
-      if (context.isFirst) return shooting(1, now)
+      if (context.isFirst) return shooting(shots + 1, now)
       return { fence: { kind: 'waiting', until: after(now, settings.delayMs) }, shoot: null }
     }
     case 'waiting':
-      return now >= fence.until ? shooting(1, now) : { fence, shoot: null }
+      return now >= fence.until ? shooting(shots + 1, now) : { fence, shoot: null }
     case 'failed':
-      return now >= fence.retryAt ? shooting(fence.attempt + 1, now) : { fence, shoot: null }
+      return now >= fence.retryAt ? shooting(shots + 1, now) : { fence, shoot: null }
     case 'shooting':
     case 'fenced':
       return { fence, shoot: null }

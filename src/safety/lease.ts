@@ -33,7 +33,7 @@ export function onLeaseReport(lease: LeaseState, report: LeaseReport, now: Insta
       const { peer } = report
       const { sight } = lease
       const isSame = lease.readAt !== null && peer?.generation === sight?.generation && peer?.sequence === sight?.sequence
-      const known = { ...lease, readAt: now, readTrouble: null, sight: peer }
+      const known = { ...lease, readAt: now, readTrouble: null, sight: peer, pill: report.pill, readFrom: instant(now - report.tookMs) }
       return isSame ? known : { ...known, changedAt: now, hasMoved: lease.readAt !== null }
     }
   }
@@ -45,8 +45,8 @@ export const guardOf = (durationMs: Millis): Millis => millis(durationMs / 3)
 /** Until when this node may count on its lease; null when it was never renewed. `promisedUntil` is the end of a hold. */
 export function leaseUntil(lease: LeaseState, settings: LeaseSettings, promisedUntil: Instant | null): Instant | null {
   if (lease.renewedFrom === null) return null
-  const own = after(lease.renewedFrom, millis(settings.leaseMs - guardOf(settings.leaseMs)))
-  return promisedUntil === null ? own : instant(Math.max(own, promisedUntil))
+  const ends = Math.max(after(lease.renewedFrom, settings.leaseMs), promisedUntil ?? Number.NEGATIVE_INFINITY)
+  return instant(ends - guardOf(settings.leaseMs))
 }
 
 /** The area was read lately, so that what it shows may be judged. */
@@ -59,6 +59,16 @@ export function peerLeaseEndsAt(lease: LeaseState, settings: LeaseSettings): Ins
   if (lease.changedAt === null) return null
   const promisedMs = Math.max(settings.leaseMs, lease.sight?.promisedMs ?? 0)
   return after(lease.changedAt, millis(promisedMs * (1 + driftOf) + marginMs))
+}
+
+/**
+ * The last good read was issued when the other's own count had ended, and still showed nothing new: had it been renewed in
+ * time, we would have seen it. A slow read that ended just now may show a sector as it was long ago.
+ */
+export function hasSeenItEnd(lease: LeaseState, settings: LeaseSettings): boolean {
+  if (lease.changedAt === null || lease.readFrom === null) return false
+  const promisedMs = Math.max(settings.leaseMs, lease.sight?.promisedMs ?? 0)
+  return lease.readFrom >= after(lease.changedAt, millis((promisedMs - guardOf(settings.leaseMs)) * (1 + driftOf)))
 }
 
 /** How long the other may be silent on a disk that carries its heartbeats: two of its writes, and two of our reads. */

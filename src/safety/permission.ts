@@ -12,7 +12,7 @@
  */
 
 import { after, instant, millis, type Instant, type Millis } from '../base/units.js'
-import { isReadable, peerLeaseEndsAt } from './lease.js'
+import { hasSeenItEnd, isReadable, peerLeaseEndsAt } from './lease.js'
 import type { SafetySettings, SafetyState } from './types.js'
 
 export type ProofName = 'fencing' | 'operator' | 'lease' | 'arbiter' | 'quorum' | 'none'
@@ -46,8 +46,14 @@ export function permissionToTake(safety: SafetyState, settings: SafetySettings, 
   return { isGranted: false, until: untils.length === 0 ? null : instant(Math.min(...untils)), text: answers.map(answer => answer.text).join('; ') }
 }
 
-/** The time that the other node needs at most to notice that it is alone, after we noticed that we are. */
-const noticeMs = (context: PermissionContext): Millis => millis(2 * context.keepaliveMs + 100)
+/**
+ * The time that the other node needs at most to let go, after we noticed its silence, if its rights had lapsed before: until
+ * then it may have heard us say that we hear it.
+ */
+const noticeMs = (context: PermissionContext): Millis => millis(patienceWithoutRight(context.deadtimeMs) + 2 * context.keepaliveMs + 100)
+
+/** A node that has lost a right holds on only while it hears the other, and nothing makes it wait longer than this. */
+export const patienceWithoutRight = (deadtimeMs: Millis): Millis => millis(deadtimeMs / 2)
 
 function byFencing(safety: SafetyState, settings: SafetySettings, context: PermissionContext): Permission | null {
   if (settings.fencing === null) return null
@@ -69,6 +75,7 @@ function byLease(safety: SafetyState, settings: SafetySettings, context: Permiss
   }
   const endsAt = instant(Math.max(peerLeaseEndsAt(lease, settings.lease) ?? Number.POSITIVE_INFINITY, after(context.deadSince, noticeMs(context))))
   if (context.now < endsAt) return { isGranted: false, until: endsAt, text: `the lease of ${context.peerName} on the disk has not run out yet` }
+  if (!hasSeenItEnd(lease, settings.lease)) return { isGranted: false, until: null, text: `the lease of ${context.peerName} on the disk should have run out; one more look must show it` }
   return { isGranted: true, by: 'lease', text: `the lease of ${context.peerName} on the disk has run out` }
 }
 

@@ -19,13 +19,36 @@ export interface RightsContext {
   readonly heldUntil: Instant | null
 }
 
-/** A right that was never proven in this life is not called lapsed before the edge had this share of its time to prove it. */
-const graceOf = 0.5
+/**
+ * A right that was never proven in this life is not called lapsed before the edge had this share of its time to prove it.
+ * What an earlier life held may have run for most of its time already, so the share is small.
+ */
+const graceOf = 0.2
 
 /** Why this node may not go on alone with any group, as a sentence part; null while every right holds. */
 export function lapsedRight(safety: SafetyState, settings: SafetySettings, context: RightsContext): string | null {
-  return lapsedLease(safety, settings, context) ?? lapsedArbiter(safety, settings, context) ?? lapsedQuorum(safety, settings, context)
+  return lapsedRenewal(safety, settings, context) ?? lapsedQuorum(safety, settings, context)
 }
+
+/** After this share of its time a right that is not renewed counts as in danger. */
+const dangerOf = 0.75
+
+/**
+ * A right that is not renewed as it should be; told to the other node early, so that of two nodes that lose the same thing
+ * at once the standby is known to be no better before the owner looks for somebody. Ping nodes are compared elsewhere.
+ */
+export function isInDanger(safety: SafetyState, settings: SafetySettings, context: RightsContext): boolean {
+  const ends: readonly [Instant | null, Instant | null][] = [
+    [settings.lease === null ? null : safety.lease.renewedFrom, settings.lease === null ? null : leaseUntil(safety.lease, settings.lease, context.heldUntil)],
+    [settings.arbiter === null ? null : (safety.arbiter?.renewedFrom ?? null), settings.arbiter === null ? null : arbiterUntil(safety, settings, context)]
+  ]
+  if (ends.some(([from, until]) => from !== null && until !== null && context.now >= from + (until - from) * dangerOf)) return true
+  return lapsedRenewal(safety, settings, context) !== null
+}
+
+/** Why a right that must be renewed has lapsed, or null. */
+export const lapsedRenewal = (safety: SafetyState, settings: SafetySettings, context: RightsContext): string | null =>
+  lapsedLease(safety, settings, context) ?? lapsedArbiter(safety, settings, context)
 
 function lapsedLease(safety: SafetyState, settings: SafetySettings, context: RightsContext): string | null {
   if (settings.lease === null) return null

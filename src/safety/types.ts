@@ -5,7 +5,7 @@
 
 import type { Instant, Millis } from '../base/units.js'
 import type { ArbiterWord } from '../port/arbiter.js'
-import type { LeaseSight } from '../port/lease.js'
+import type { LeaseSight, PoisonPill } from '../port/lease.js'
 
 /** Every method that ha.cf configures; null for the others. All null is Linux-HA's old way. */
 export interface SafetySettings {
@@ -22,6 +22,11 @@ export interface FencingSettings {
   readonly timeoutMs: Millis
   /** The pause after an attempt that failed. */
   readonly retryMs: Millis
+  /**
+   * The victim stays off until a person switches it on (`fence_action off`). One that is reset comes back by itself, and
+   * may then get by a lease or a key what its executioner holds without them. False when not said.
+   */
+  readonly staysOff?: boolean
 }
 
 export interface LeaseSettings {
@@ -57,11 +62,14 @@ export type FenceState =
 export interface LeaseState {
   /** The moment before the last write that succeeded was issued. */
   readonly renewedFrom: Instant | null
-  /** When the area was last read without fault. */
+  /** When the area was last read without fault: the moment before that read was issued, and the one after it ended. */
+  readonly readFrom: Instant | null
   readonly readAt: Instant | null
   /** The other's sector, and when a read first showed it like this. */
   readonly sight: LeaseSight | null
   readonly changedAt: Instant | null
+  /** The order that the last read showed: it is obeyed when it turns up, and stays on the disk after that. */
+  readonly pill: PoisonPill | null
   /** The other's sector has moved since we look: it is no relic of an earlier life. */
   readonly hasMoved: boolean
   /** Why the last read or write failed; null while both work. */
@@ -79,6 +87,8 @@ export interface ConnectivityState {
 
 export interface SafetyState {
   readonly fence: FenceState
+  /** Attempts so far in this life: an outcome that comes late is never taken for another's. */
+  readonly shots: number
   /** The last test of the fencing devices, or the last shot. */
   readonly fencingProof: { readonly at: Instant; readonly isProven: boolean; readonly said: string } | null
   readonly lease: LeaseState
@@ -94,8 +104,9 @@ export interface SafetyState {
 
 export const unprovenSafety: SafetyState = {
   fence: { kind: 'idle' },
+  shots: 0,
   fencingProof: null,
-  lease: { renewedFrom: null, readAt: null, sight: null, changedAt: null, hasMoved: false, readTrouble: null, writeTrouble: null },
+  lease: { renewedFrom: null, readFrom: null, readAt: null, sight: null, changedAt: null, pill: null, hasMoved: false, readTrouble: null, writeTrouble: null },
   arbiter: null,
   wanted: [],
   connectivity: null,

@@ -2,76 +2,124 @@
  * Watches a simulated cluster and says the first rule that it breaks. The checkers look at what really runs and at what
  * was really sent, never at what a daemon thinks of itself, except where a rule is about its words.
  *
+ * At every event
+ *  - Where fencing, a lease or an arbiter is configured: never two owners of a group at one instant. A node owns a group
+ *    while the group's address (its first resource) is up and the host answers: powered, and not suspended as a whole. A
+ *    frozen daemon's host answers; it is the guard's business to take its addresses off. A host that woke is given
+ *    `wakeMs` of its own running time to take its addresses off before they count again.
  * At every start
  *  - Nothing of the group really runs on the other node, unless that node was declared dead.
- *  - The other node does not show the group blocked, whether it lives, left or died since.
+ *  - The other node does not show the group blocked, nor did it when it was heard last, unless it was fenced since.
  * At every datagram sent
  *  - Generations grow from life to life, sequences within a life.
  * At every glance
  *  - What a node takes for its peer's generation does not shrink within a life.
+ *  - The core's next deadline is finite, and not farther away than its next keepalive.
+ *  - Every operator's request is answered within its time; every start and every stop ends (both in time that it ran).
  * At every glance, while both nodes are healthy and hear each other
  *  - No group is without service for longer than `idleMost`, unless it failed or is blocked.
  *  - No group runs on both nodes for longer than `doubleMost`: of two owners one yields.
  *
- * What two nodes cannot promise without fencing: while they do not hear each other, both may run a group. That is why the
- * first rule ends with "unless that node was declared dead".
+ * What two nodes cannot promise with nothing configured, or with ping nodes alone: while they do not hear each other, both
+ * may run a group.
  */
 
+import type { OperatorRequest } from '../../src/cluster/types.js'
 import { shownState } from '../../src/cluster/turn.js'
-import { textOf } from '../../src/wire/fields.js'
-import type { Message } from '../../src/wire/message.js'
 import type { GroupStateName } from '../../src/wire/ownership.js'
+import type { Heard } from '../../src/wire/status.js'
+import type { Method } from './plan.js'
 import type { SimNode } from './sim-node.js'
 
-/** Three times the longest ever seen in 3,000 lives: scripts that hang until their limit, stops with their retries. */
+/** Twice the longest ever seen: scripts that hang until their limit, stops with their retries. */
 const idleMostMs = 3_000
 /** One keepalive to notice, and three stops; scripts that hung when the fault ended run into their limit first. */
 const doubleMostMs = 1_500
+/** What the operator of the issue asked for: both hold the address at most so long after a node wakes. */
+const wakeMs = 20
+/** How long an operator waits at most, by what he asked: a move has its own limit, a stop those of its scripts. */
+const answeredWithinMs: Readonly<Record<OperatorRequest['kind'], number>> = { standby: 8_500, takeover: 8_500, cleanup: 8_500, stop: 12_000, hold: 6_500, 'confirm-off': 100 }
+/** Three starts that hang until their limit, an end of each, and stops with all their retries. */
+const movingMostMs = 12_000
+
+export interface CheckersOptions {
+  readonly methods: readonly Method[]
+  now(): number
+  say(rule: string): void
+}
 
 export class Checkers {
   readonly #nodes: readonly [SimNode, SimNode]
-  readonly #say: (rule: string) => void
-  readonly #sent = new Map<string, { generation: number; sequence: number }>()
+  readonly #options: CheckersOptions
+  readonly #isStrict: boolean
+  readonly #sent = [
+    { generation: 0, sequence: 0 },
+    { generation: 0, sequence: 0 }
+  ]
   readonly #known = new Map<string, { own: number; peer: number }>()
   readonly #idleSince = new Map<number, number>()
   readonly #doubleSince = new Map<number, number>()
+  readonly #moving = new Map<string, { since: number; state: GroupStateName }>()
+  #glancedAt = 0
   /** The longest times seen, to know how far the bounds are from life. */
   idleLongestMs = 0
   doubleLongestMs = 0
 
-  constructor(nodes: readonly [SimNode, SimNode], say: (rule: string) => void) {
+  constructor(nodes: readonly [SimNode, SimNode], options: CheckersOptions) {
     this.#nodes = nodes
-    this.#say = say
+    this.#options = options
+    this.#isStrict = options.methods.some(method => method !== 'quorum')
+  }
+
+  onEvent(): void {
+    if (!this.#isStrict) return
+    const [a, b] = this.#nodes
+    if (!a.isPowered || !b.isPowered || a.isSuspended || b.isSuspended) return
+    for (let group = 0; group < a.truth.length; group += 1) {
+      if (a.truth[group]?.[0] !== true || b.truth[group]?.[0] !== true) continue
+      const now = this.#options.now()
+      if (now - a.wokeAt <= wakeMs || now - b.wokeAt <= wakeMs) continue
+      this.#options.say(`two owners of group ${group}: its address is up on ${a.name} (${shownBy(a, group)}) and on ${b.name} (${shownBy(b, group)})`)
+    }
   }
 
   onStart(node: SimNode, group: number): void {
     const other = this.#otherOf(node)
-    const standing = node.runner?.state.peer.standing.kind ?? 'unheard'
+    const state = node.runner?.state
+    const standing = state?.peer.standing.kind ?? 'unheard'
     const runsThere = other.isPowered && (other.truth[group]?.some(Boolean) ?? false)
     const shown = shownBy(other, group)
     if (runsThere && standing !== 'dead') {
-      this.#say(`${node.name} starts group ${group} while ${other.name} really runs it (${shown}) and counts as ${standing}`)
+      this.#options.say(`${node.name} starts group ${group} while ${other.name} really runs it (${shown}) and counts as ${standing}`)
     }
+    if (state?.safety.fence.kind === 'fenced') return
     const id = node.settings.groups[group]?.id
-    const word = node.runner?.state.peer.view?.groups.find(one => one.id === id)?.state
-    if (word === 'blocked') this.#say(`${node.name} starts group ${group}, which ${other.name} showed blocked (${standing})`)
-    if (shown === 'blocked' && standing !== 'dead') this.#say(`${node.name} starts group ${group}, which is blocked on ${other.name} (${standing})`)
+    const word = state?.peer.view?.groups.find(one => one.id === id)?.state
+    if (word === 'blocked') this.#options.say(`${node.name} starts group ${group}, which ${other.name} showed blocked (${standing})`)
+    if (shown === 'blocked' && standing !== 'dead') this.#options.say(`${node.name} starts group ${group}, which is blocked on ${other.name} (${standing})`)
   }
 
-  onTransmit(node: SimNode, message: Message): void {
-    const generation = Number.parseInt(textOf(message, 'hg') ?? '', 16)
-    const sequenceText = textOf(message, 'seq')
-    if (sequenceText === undefined) return // NS_ messages are outside the sequence
-    const sequence = Number.parseInt(sequenceText, 16)
-    const before = this.#sent.get(node.name)
-    const isGrowing = before === undefined || generation > before.generation || (generation === before.generation && sequence > before.sequence)
-    if (!isGrowing) this.#say(`${node.name} sends ${generation}.${sequence} after ${before.generation}.${before.sequence}`)
-    this.#sent.set(node.name, { generation, sequence })
+  onTransmit(node: SimNode, heard: Heard): void {
+    if (heard.sequence === null) return // NS_ messages are outside the sequence
+    const { generation, sequence } = heard
+    const before = this.#sent[node.index]
+    if (before === undefined) return
+    const isGrowing = generation > before.generation || (generation === before.generation && sequence > before.sequence)
+    if (!isGrowing) this.#options.say(`${node.name} sends ${generation}.${sequence} after ${before.generation}.${before.sequence}`)
+    before.generation = generation
+    before.sequence = sequence
   }
 
   /** `isConnected`: no wire is cut and nothing is being lost. */
-  glance(nowMs: number, isConnected: boolean): void {
-    for (const node of this.#nodes) this.#watchGeneration(node)
+  glance(isConnected: boolean): void {
+    const nowMs = this.#options.now()
+    const sinceGlanceMs = nowMs - this.#glancedAt
+    this.#glancedAt = nowMs
+    for (const node of this.#nodes) {
+      this.#watchGeneration(node)
+      if (node.isFrozen) this.#stoodStill(node, sinceGlanceMs)
+      else this.#watchWaits(node, nowMs)
+    }
     const isCalm = isConnected && this.#nodes.every(isHealthy)
     const [a, b] = this.#nodes
     for (const [group, onA] of a.truth.entries()) {
@@ -81,8 +129,8 @@ export class Checkers {
       const doubleMs = since(this.#doubleSince, group, nowMs, isCalm && !isExcused && onA.some(Boolean) && onB.some(Boolean))
       this.idleLongestMs = Math.max(this.idleLongestMs, idleMs)
       this.doubleLongestMs = Math.max(this.doubleLongestMs, doubleMs)
-      if (idleMs > idleMostMs) this.#say(`group ${group} is without service for ${Math.round(idleMs)} ms while both nodes are healthy and hear each other`)
-      if (doubleMs > doubleMostMs) this.#say(`group ${group} runs on both nodes for ${Math.round(doubleMs)} ms although they hear each other`)
+      if (idleMs > idleMostMs) this.#options.say(`group ${group} is without service for ${Math.round(idleMs)} ms while both nodes are healthy and hear each other`)
+      if (doubleMs > doubleMostMs) this.#options.say(`group ${group} runs on both nodes for ${Math.round(doubleMs)} ms although they hear each other`)
     }
   }
 
@@ -91,8 +139,31 @@ export class Checkers {
     if (peer === undefined || peer === null) return
     const own = node.settings.self.generation
     const before = this.#known.get(node.name)
-    if (before?.own === own && peer < before.peer) this.#say(`${node.name} takes generation ${peer} for its peer's after ${before.peer}`)
+    if (before?.own === own && peer < before.peer) this.#options.say(`${node.name} takes generation ${peer} for its peer's after ${before.peer}`)
     this.#known.set(node.name, { own, peer })
+  }
+
+  #watchWaits(node: SimNode, nowMs: number): void {
+    const dueInMs = node.nextDeadlineIn()
+    if (dueInMs === null) return
+    if (!Number.isFinite(dueInMs) || dueInMs > node.settings.timing.keepaliveMs + 1) this.#options.say(`${node.name} would wait ${dueInMs} ms`)
+    for (const request of node.requests.values()) {
+      const waitedMs = nowMs - request.askedAt
+      if (waitedMs > answeredWithinMs[request.kind]) this.#options.say(`${node.name} has not answered a request (${request.kind}) for ${Math.round(waitedMs)} ms`)
+    }
+    for (const [group, state] of node.runner?.state.groups.entries() ?? []) {
+      const key = `${node.name} ${node.generation} ${group}`
+      const shown = shownState(state)
+      const before = this.#moving.get(key)
+      if (shown !== 'starting' && shown !== 'stopping') this.#moving.delete(key)
+      else if (before?.state !== shown) this.#moving.set(key, { since: nowMs, state: shown })
+      else if (nowMs - before.since > movingMostMs) this.#options.say(`${node.name} has been ${shown} group ${group} for ${Math.round(nowMs - before.since)} ms`)
+    }
+  }
+
+  /** Time in which a node stood still counts for none of its waits. */
+  #stoodStill(node: SimNode, ms: number): void {
+    for (const [key, moving] of this.#moving) if (key.startsWith(node.name)) moving.since += ms
   }
 
   #otherOf(node: SimNode): SimNode {
@@ -113,7 +184,7 @@ function since(begun: Map<number, number>, group: number, nowMs: number, holds: 
 
 function isHealthy(node: SimNode): boolean {
   const isFit = node.troubles.every(trouble => !trouble.startFails && !trouble.startHangs && !trouble.stopFails)
-  return node.isPowered && !node.isFrozen && isFit && node.runner?.state.phase === 'active'
+  return node.isPowered && !node.isFrozen && isFit && node.carries && node.runner?.state.phase === 'active'
 }
 
 function shownBy(node: SimNode, group: number): GroupStateName | 'daemon dead' {

@@ -135,7 +135,7 @@ t.test('failover: both links are cut and healed -> both run it meanwhile; the la
 
 t.test('failover: one link of two is cut -> nothing moves', t => {
   const s = Scenario.running()
-  s.world.cut([0], true)
+  s.world.network.cut([0], 1)
   s.passes(3_000)
   t.equal(s.holderOf(), 'alpha')
   t.strictSame(s.story('is dead', 'Link').filter(line => line.includes('dead')).sort(), ['alpha: Link beta:eth0 dead.', 'beta: Link alpha:eth0 dead.'])
@@ -225,7 +225,7 @@ t.test('failover: recorded datagrams of a dead owner are replayed -> they do not
   s.node('alpha').powerOff()
   for (let round = 0; round < 20; round += 1) {
     s.passes(25)
-    s.world.replay(s.node('alpha'))
+    s.world.network.replay(0)
   }
   s.until('beta runs it', () => s.holderOf() === 'beta', 300)
   t.end()
@@ -305,7 +305,7 @@ t.test('failover: failed on both nodes, mended and cleaned up on both at once, o
     }
     const hasFailed = (name: 'alpha' | 'beta'): boolean => s.state(name).groups[0]?.machine.run.kind === 'failed'
     s.until('it has failed on both', () => hasFailed('alpha') && hasFailed('beta'), 3_000)
-    s.world.slow(150)
+    s.world.network.delayMaxMs = 150
     // Older words are still under way when the claims are made: whoever believed one of them would start too early.
     s.passes(new Prng(seed).between(200, 400))
     for (const node of s.world.nodes) {
@@ -341,7 +341,7 @@ t.test('failover: recorded datagrams of an earlier life are replayed to the owne
   s.passes(500)
   for (let round = 0; round < 50; round += 1) {
     s.passes(20)
-    s.world.replay(s.node('beta'), 0, 15)
+    s.world.network.replay(1, 0, 15)
   }
   t.equal(s.holderOf(), 'alpha')
   t.strictSame(s.story('alpha: Heartbeat restart on node beta').length, 1)

@@ -6,12 +6,15 @@
 import { shownState } from '../../src/cluster/turn.js'
 import type { ClusterState } from '../../src/cluster/types.js'
 import type { SimNode } from './sim-node.js'
+import type { Method } from './plan.js'
 import { World, type NodeName } from './world.js'
 
 export interface ScenarioOptions {
   readonly seed?: number
   readonly homes?: readonly NodeName[]
   readonly autoFailback?: 'on' | 'off'
+  readonly methods?: readonly Method[]
+  readonly hasGuard?: boolean
 }
 
 const bothLinks = [0, 1]
@@ -20,8 +23,8 @@ export class Scenario {
   readonly world: World
 
   constructor(options: ScenarioOptions = {}) {
-    const { seed = 1, homes = ['alpha'], autoFailback = 'off' } = options
-    this.world = new World({ seed, homes, autoFailback, faults: [] })
+    const { seed = 1, homes = ['alpha'], autoFailback = 'off', methods = [], hasGuard = methods.length > 0 } = options
+    this.world = new World({ seed, homes, autoFailback, methods, hasGuard, strikes: false })
   }
 
   /** Both nodes started together, every group running. */
@@ -75,11 +78,11 @@ export class Scenario {
 
   /** Cuts both wires, or those that carry what `from` sends. */
   cut(from: NodeName | 'both' = 'both'): void {
-    this.world.cut(bothLinks, true, from)
+    this.world.network.cut(bothLinks, 1, from)
   }
 
   mend(): void {
-    this.world.cut(bothLinks, false)
+    this.world.network.mendAll()
   }
 
   /** The lines of the story that contain one of these words, without their times. */

@@ -1,93 +1,133 @@
 /**
- * One simulated node: the production core and runner over a simulated network, simulated scripts, and resources whose
- * true state outlives the daemon. What the daemon believes and what really runs are two things here, as in life.
+ * One simulated node: the production core and runner over a simulated network, scripts, disk and arbiter. What the daemon
+ * believes and what really runs are two things here, as in life.
  *
  * Fault model. A power loss stops everything and forgets what was not forced. A kill ends the daemon only. A freeze stops
- * the daemon (its timers and its mail wait) while scripts go on. Scripts may be slow, fail, or hang until their limit;
- * a started resource counts as running from the moment its start begins, a stopped one only when its stop has ended.
+ * the daemon (its timers and its mail wait) while scripts and the guard go on; the guard, when there is one, then takes the
+ * addresses off, kills the daemon and starts another. A suspension stops the whole host: it answers nobody meanwhile, and
+ * when it wakes the daemon gets the processor within some milliseconds, while the addresses are there at once.
  */
 
 import { millis, type Instant, type Millis } from '../../src/base/units.js'
 import type { Prng } from '../../src/base/prng.js'
-import type { ClusterEffect, ClusterSettings } from '../../src/cluster/types.js'
+import type { ClusterEffect, ClusterSettings, OperatorRequest } from '../../src/cluster/types.js'
+import { nextDeadline } from '../../src/cluster/step.js'
 import { ClusterRunner, type StepObserver } from '../../src/daemon/cluster-runner.js'
-import type { Clock, Scheduled } from '../../src/port/clock.js'
-import type { OperationOutcome } from '../../src/resource/group-machine.js'
+import type { Scheduled } from '../../src/port/clock.js'
 import { readHeard, statusMessage, withSender, type Heard } from '../../src/wire/status.js'
-import type { Message } from '../../src/wire/message.js'
-import type { VirtualClock } from './virtual-clock.js'
+import { guardTime, SimGuard } from './guard.js'
+import { SimScripts, type Troubles } from './sim-scripts.js'
+import { Edges, type Surroundings } from './surroundings.js'
+import { DriftingClock, type VirtualClock } from './virtual-clock.js'
 
 export interface NodeHost {
   readonly clock: VirtualClock
-  readonly prng: Prng
-  transmit(from: SimNode, message: Message): void
+  readonly around: Surroundings
+  transmit(from: SimNode, heard: Heard): void
   story(line: string): void
+  broken(rule: string): void
   onStart(node: SimNode, group: number): void
-  /** Watches a life that begins; null for none. */
+  onDrop(node: SimNode): void
+  /** Who looks on while this life's core steps; null for nobody. */
   observe?(node: SimNode): StepObserver | null
 }
 
 export interface NodeTemplate {
+  readonly index: 0 | 1
   readonly name: string
+  readonly prng: Prng
+  readonly drift: { readonly offsetMs: number; readonly rate: number }
+  readonly hasGuard: boolean
   settings(generation: number, remembered: { readonly peerGeneration: number | null; readonly peerSequence: number; readonly held: ReadonlyMap<string, number> }): ClusterSettings
 }
 
-/** How this node's scripts misbehave now; per group, and ended by the heal. */
-export interface Troubles {
-  readonly startFails: boolean
-  readonly startHangs: boolean
-  readonly stopFails: boolean
+/** A request that an operator waits for. */
+export interface Waiting {
+  readonly kind: OperatorRequest['kind']
+  /** On the world's clock; moved forward by the time in which the daemon stood still. */
+  askedAt: number
 }
 
-const noTroubles: Troubles = { startFails: false, startHangs: false, stopFails: false }
 const mailboxMax = 256
+const guardRestartsAfterMs = 200
+const uuid = new Uint8Array(16)
 
 export class SimNode {
+  readonly index: 0 | 1
   readonly name: string
-  readonly #host: NodeHost
-  readonly #template: NodeTemplate
-  /** What really runs: per group, per resource. */
-  readonly truth: boolean[][]
-  readonly troubles: Troubles[]
+  readonly scripts: SimScripts
+  readonly requests = new Map<number, Waiting>()
+  readonly answers: { readonly id: number; readonly ok: boolean; readonly text: string }[] = []
   isPowered = false
+  /** The daemon stands still. */
   isFrozen = false
+  /** The whole host does. */
+  isSuspended = false
+  /** When the host woke last, on the world's clock. */
+  wokeAt = Number.NEGATIVE_INFINITY
+  /** An operator gave his word that it stays off. */
+  isKeptOff = false
   runner: ClusterRunner | null = null
   settings: ClusterSettings
+  readonly #host: NodeHost
+  readonly #template: NodeTemplate
+  readonly #clock: DriftingClock
+  readonly #guard: SimGuard | null
+  #edges: Edges | null = null
   #generation = 0
   #peerGeneration: number | null = null
   #peerSequence = 0
   #held = new Map<string, number>()
+  #requestId = 0
+  #frozenAt = 0
   /** Grows with each life, so that what an earlier one scheduled is dropped. */
   #life = 0
   readonly #waiting: (() => void)[] = []
-  readonly #cancels = new Map<string, () => void>()
+  readonly #mail: (() => void)[] = []
 
   constructor(host: NodeHost, template: NodeTemplate) {
     this.#host = host
     this.#template = template
+    this.index = template.index
     this.name = template.name
+    this.#clock = new DriftingClock(host.clock, template.drift)
     this.settings = template.settings(0, { peerGeneration: null, peerSequence: 0, held: new Map() })
-    this.truth = this.settings.groups.map(group => group.resources.map(() => false))
-    this.troubles = this.settings.groups.map(() => noTroubles)
+    this.scripts = new SimScripts(host.clock, template.prng, this.settings.groups)
+    this.#guard = template.hasGuard ? new SimGuard(host.clock, guardTime(this.settings.safety, this.settings.timing.deadtimeMs), () => this.#onHungry()) : null
+  }
+
+  get truth(): boolean[][] {
+    return this.scripts.truth
+  }
+
+  get troubles(): Troubles[] {
+    return this.scripts.troubles
   }
 
   get isAlive(): boolean {
     return this.runner !== null
   }
 
+  get generation(): number {
+    return this.#generation
+  }
+
+  /** Every service interface has its carrier. */
+  get carries(): boolean {
+    return this.#host.around.carriers[this.index]?.every(Boolean) !== false
+  }
+
   boot(): void {
-    if (this.runner !== null) return
+    if (this.runner !== null || this.isKeptOff || this.isSuspended) return
     this.isPowered = true
     this.isFrozen = false
     this.#life += 1
     this.#generation += 1
+    this.scripts.forget()
     this.settings = this.#template.settings(this.#generation, { peerGeneration: this.#peerGeneration, peerSequence: this.#peerSequence, held: this.#held })
     const life = this.#life
-    const clock: Clock = {
-      monotonic: () => this.#host.clock.monotonic(),
-      wall: () => this.#host.clock.wall(),
-      schedule: (delay, callback) => this.#schedule(life, delay, callback)
-    }
+    const schedule = (delay: Millis, callback: () => void): Scheduled => this.#schedule(life, delay, callback)
+    const clock = { monotonic: () => this.#now(), wall: () => this.#clock.wall(), schedule }
     const observer = this.#host.observe?.(this) ?? null
     this.runner = new ClusterRunner({
       ...(observer === null ? {} : { observer }),
@@ -96,83 +136,162 @@ export class SimNode {
       perform: effect => this.#perform(effect),
       causeOfStall: () => null,
       yieldOnce: callback => {
-        this.#schedule(life, millis(0), callback)
+        schedule(millis(0), callback)
       }
+    })
+    this.#edges = new Edges(this.#host.around, this.settings, {
+      index: this.index,
+      generation: this.#generation,
+      now: () => this.#now(),
+      schedule,
+      whenRunning: callback => this.#unlessFrozen(life, callback),
+      post: event => this.runner?.post(event)
     })
     this.#host.story(`${this.name} starts, generation ${this.#generation}`)
     this.runner.begin()
+    this.#edges.open()
   }
 
-  /** The daemon alone dies; resources stay as they are. */
+  /** The daemon alone dies; resources stay as they are, until the guard sees to them. */
   kill(): void {
     this.#host.story(`${this.name} daemon killed`)
     this.#endLife()
+    this.#guard?.watch()
   }
 
   powerOff(): void {
     this.#host.story(`${this.name} loses power`)
     this.#endLife()
+    this.#guard?.off()
     this.isPowered = false
-    for (const group of this.truth) group.fill(false)
+    this.isSuspended = false
+    this.scripts.powerOff()
   }
 
   freeze(): void {
+    if (this.runner === null || this.isFrozen) return
     this.#host.story(`${this.name} freezes`)
     this.isFrozen = true
+    this.#frozenAt = this.#host.clock.monotonic()
+    this.#guard?.watch()
   }
 
-  /** What waited happens now: the timer first or the mail first, as the kernel likes. */
-  thaw(): void {
+  suspend(): void {
+    if (this.runner === null || this.isFrozen) return
+    this.#host.story(`${this.name} is suspended`)
+    this.isFrozen = true
+    this.isSuspended = true
+    this.#frozenAt = this.#host.clock.monotonic()
+    this.#guard?.end()
+    this.scripts.sleep()
+  }
+
+  /** What waited happens now: the timers first or the mail first, as the kernel likes. */
+  thaw(schedulingMs = 0): void {
     if (!this.isFrozen) return
+    if (this.isSuspended) {
+      this.#host.story(`${this.name} wakes`)
+      this.isSuspended = false
+      this.wokeAt = this.#host.clock.monotonic()
+      this.#guard?.slept(this.wokeAt - this.#frozenAt)
+      this.scripts.wake()
+      if (schedulingMs > 0) {
+        const life = this.#life
+        this.#host.clock.schedule(millis(schedulingMs), () => {
+          if (life === this.#life) this.thaw()
+        })
+        return
+      }
+    }
     this.#host.story(`${this.name} thaws`)
     this.isFrozen = false
-    const waiting = this.#waiting.splice(0)
-    if (this.#host.prng.chance(1, 2)) waiting.reverse()
-    for (const callback of waiting) callback()
+    this.#guard?.end()
+    const away = this.#host.clock.monotonic() - this.#frozenAt
+    for (const request of this.requests.values()) request.askedAt += away
+    const timers = this.#waiting.splice(0)
+    const mail = this.#mail.splice(0)
+    const isMailFirst = this.#template.prng.chance(1, 2)
+    for (const callback of isMailFirst ? [...mail, ...timers] : [...timers, ...mail]) callback()
   }
 
-  receive(link: number, message: Message): void {
-    const deliver = (): void => {
-      const heard: Heard | null = readHeard(message)
-      if (heard !== null) this.runner?.post({ kind: 'heard', now: this.#now(), link, heard })
-    }
-    this.#unlessFrozen(this.#life, deliver)
+  receive(link: number, heard: Heard): void {
+    if (this.runner === null) return
+    if (!this.isFrozen) return this.runner.post({ kind: 'heard', now: this.#now(), link, heard })
+    const life = this.#life
+    // A socket's buffer is bounded: the oldest mail is lost first.
+    if (this.#mail.length >= mailboxMax) this.#mail.shift()
+    this.#mail.push(() => this.#unlessFrozen(life, () => this.receive(link, heard)))
+  }
+
+  /** The host answered that no daemon listens: the peer's kernel is told by ICMP. */
+  onPortClosed(link: number): void {
+    this.#unlessFrozen(this.#life, () => this.runner?.post({ kind: 'port-unreachable', now: this.#now(), link }))
+  }
+
+  /** Returns the request's number, or null when nobody could take it. */
+  request(request: OperatorRequest): number | null {
+    if (this.runner === null || this.isFrozen) return null
+    this.#requestId += 1
+    const id = this.#requestId
+    if (request.kind !== 'cleanup') this.#host.story(`${this.name} is asked for ${request.kind}`)
+    this.requests.set(id, { kind: request.kind, askedAt: this.#host.clock.monotonic() })
+    this.runner.post({ kind: 'asked', now: this.#now(), id, request })
+    return id
   }
 
   ask(request: { readonly kind: 'standby' | 'takeover'; readonly scope: { readonly kind: 'all' } }): void {
-    if (this.runner === null || this.isFrozen) return
-    this.#host.story(`${this.name} is asked for ${request.kind}`)
-    const full = request.kind === 'standby' ? { ...request, kind: 'standby' as const, wait: true } : { ...request, kind: 'takeover' as const, wait: true, force: false }
-    this.runner.post({ kind: 'asked', now: this.#now(), id: 1, request: full })
+    if (request.kind === 'standby') this.request({ ...request, kind: 'standby', wait: true })
+    else this.request({ ...request, kind: 'takeover', wait: true, force: false })
   }
 
   stop(): void {
-    if (this.runner === null || this.isFrozen) return
-    this.#host.story(`${this.name} is stopped in order`)
-    this.runner.post({ kind: 'asked', now: this.#now(), id: 1, request: { kind: 'stop' } })
+    this.request({ kind: 'stop' })
   }
 
   cleanup(): void {
-    if (this.runner === null || this.isFrozen) return
-    this.runner.post({ kind: 'asked', now: this.#now(), id: 1, request: { kind: 'cleanup', scope: { kind: 'all' } } })
+    this.request({ kind: 'cleanup', scope: { kind: 'all' } })
+  }
+
+  carrierChanged(group: number): void {
+    this.#edges?.carrierChanged(group)
+  }
+
+  pingChanged(): void {
+    this.#edges?.pingChanged()
+  }
+
+  #onHungry(): void {
+    if (!this.isPowered) return
+    this.#host.story(`${this.name}: the guard was not fed: takes the addresses off`)
+    for (const group of this.truth.keys()) this.scripts.dropAddress(group)
+    this.#host.onDrop(this)
+    if (this.runner === null) return
+    this.kill()
+    const life = this.#life
+    this.#host.clock.schedule(millis(guardRestartsAfterMs), () => {
+      if (life === this.#life && this.isPowered) this.boot()
+    })
   }
 
   #endLife(): void {
     this.runner?.stop()
     this.runner = null
+    this.#edges = null
     this.isFrozen = false
     this.#life += 1
     this.#waiting.length = 0
-    this.#cancels.clear()
+    this.#mail.length = 0
+    this.requests.clear()
   }
 
   #now(): Instant {
-    return this.#host.clock.monotonic()
+    return this.#clock.monotonic()
   }
 
   #schedule(life: number, delay: Millis, callback: () => void): Scheduled {
+    if (!Number.isFinite(delay)) this.#host.broken(`${this.name} waits ${delay} ms`)
     let isCancelled = false
-    const scheduled = this.#host.clock.schedule(delay, () =>
+    const scheduled = this.#clock.schedule(delay, () =>
       this.#unlessFrozen(life, () => {
         if (!isCancelled) callback()
       })
@@ -185,35 +304,33 @@ export class SimNode {
     }
   }
 
-  /** What belongs to a past life is dropped; what comes to a frozen node waits, the oldest mail being lost first. */
+  /** What belongs to a past life is dropped; what comes to a frozen node waits. */
   #unlessFrozen(life: number, callback: () => void): void {
     if (life !== this.#life) return
-    if (!this.isFrozen) return callback()
-    if (this.#waiting.length >= mailboxMax) this.#waiting.splice(1, 1)
-    this.#waiting.push(callback)
+    if (this.isFrozen) this.#waiting.push(callback)
+    else callback()
   }
 
   #perform(effect: ClusterEffect): void {
     switch (effect.kind) {
-      case 'send-status': {
-        const sender = { name: this.name, uuid: new Uint8Array(16), generation: this.#generation, ttl: 3 }
-        const status = { sequence: effect.sequence, status: effect.status, deadtimeMs: this.settings.timing.deadtimeMs, view: effect.view }
-        return this.#host.transmit(this, statusMessage(sender, status, { wallS: 1_700_000_000, load: '0' }))
-      }
+      case 'send-status':
+        return this.#sendStatus(effect)
       case 'send-fields': {
-        const sender = { name: this.name, uuid: new Uint8Array(16), generation: this.#generation, ttl: 3 }
-        return this.#host.transmit(this, withSender(sender, effect.fields, { sequence: effect.sequence, surroundings: { wallS: 1, load: '0' } }))
-      }
-      case 'operate':
-        return this.#operate(effect)
-      case 'cancel':
-        return this.#cancels.get(`${effect.group}/${effect.attempt}`)?.()
-      case 'drop-addresses':
-        for (const group of effect.groups) {
-          const resources = this.truth[group]
-          if (resources !== undefined) resources[0] = false // the first resource of every simulated group is its address
-        }
+        const heard = readHeard(withSender(this.#sender(), effect.fields, { sequence: effect.sequence, surroundings: { wallS: 1, load: '0' } }))
+        if (heard !== null) this.#host.transmit(this, heard)
         return
+      }
+      case 'operate': {
+        const life = this.#life
+        const { group, attempt } = effect
+        if (effect.operation === 'start') this.#host.onStart(this, group)
+        return this.scripts.operate(effect, outcome => this.#unlessFrozen(life, () => this.runner?.post({ kind: 'operated', now: this.#now(), group, attempt, outcome })))
+      }
+      case 'cancel':
+        return this.scripts.cancel(effect.group, effect.attempt)
+      case 'drop-addresses':
+        for (const group of effect.groups) this.scripts.dropAddress(group)
+        return this.#host.onDrop(this)
       case 'remember':
         this.#peerGeneration = effect.peerGeneration
         this.#peerSequence = effect.peerSequence
@@ -221,69 +338,44 @@ export class SimNode {
         return
       case 'note':
         return this.#host.story(`${this.name}: ${effect.text}`)
+      case 'fence':
+        return this.#edges?.fence(effect)
+      case 'poison':
+        return this.#edges?.poison(effect.generation)
+      case 'arbiter-want':
+        return this.#edges?.want(effect.groups)
+      case 'answer':
+        if (!this.requests.delete(effect.id)) this.#host.broken(`${this.name} answers request ${effect.id} twice, or one that nobody made`)
+        this.answers.push({ id: effect.id, ok: effect.ok, text: effect.text })
+        return
       case 'exit':
         this.#host.story(`${this.name} ends ${effect.isClean ? 'clean' : 'with something blocked'}`)
+        for (const [id, request] of this.requests) this.#host.broken(`${this.name} ends without answering request ${id} (${request.kind})`)
+        this.#edges?.close()
+        this.#guard?.off()
         return this.#endLife()
-      case 'fence':
-      case 'poison':
-      case 'arbiter-want':
-      case 'compare':
       case 'announce':
       case 'resend':
       case 'progress':
-      case 'answer':
         return
     }
   }
 
-  #operate(effect: ClusterEffect & { kind: 'operate' }): void {
-    const { prng } = this.#host
-    const life = this.#life
-    const resources = this.truth[effect.group] ?? []
-    const trouble = this.troubles[effect.group] ?? noTroubles
-    const post = (kind: OperationOutcome['kind'], exitCode: number | null): void => {
-      this.#cancels.delete(`${effect.group}/${effect.attempt}`)
-      const outcome: OperationOutcome = { kind, exitCode, signal: null, said: [] }
-      this.#unlessFrozen(life, () => this.runner?.post({ kind: 'operated', now: this.#now(), group: effect.group, attempt: effect.attempt, outcome }))
-    }
-    let isOver = false
-    const end = (delay: number, kind: OperationOutcome['kind'], exitCode: number | null, truth: boolean | null): Scheduled =>
-      this.#host.clock.schedule(millis(delay), () => {
-        if (isOver || !this.isPowered) return
-        isOver = true
-        if (truth !== null) resources[effect.index] = truth // a script goes on even when its daemon was killed
-        if (life === this.#life) post(kind, exitCode)
-      })
-    this.#cancels.set(`${effect.group}/${effect.attempt}`, () => {
-      if (isOver) return
-      isOver = true
-      this.#host.clock.schedule(millis(prng.between(1, 20)), () => {
-        if (life === this.#life) post('cancelled', null)
-      })
-    })
-    const slow = prng.between(2, 60)
-    if (effect.operation === 'status') {
-      this.#host.clock.schedule(millis(prng.between(2, 15)), () => {
-        if (isOver || life !== this.#life) return
-        isOver = true
-        const isRunning = resources[effect.index] === true
-        post(isRunning ? 'running' : 'stopped', isRunning ? 0 : 3)
-      })
-      return
-    }
-    if (effect.operation === 'start') {
-      this.#host.onStart(this, effect.group)
-      if (trouble.startHangs) {
-        resources[effect.index] = true
-        end(effect.timeoutMs, 'timed-out', null, null)
-      } else if (trouble.startFails) end(slow, 'failed', 1, false)
-      else {
-        resources[effect.index] = true
-        end(slow, 'ok', 0, true)
-      }
-      return
-    }
-    if (trouble.stopFails) end(slow, 'failed', 1, null)
-    else end(slow, 'ok', 0, false)
+  #sendStatus(effect: ClusterEffect & { kind: 'send-status' }): void {
+    this.#guard?.feed(effect.view.health.holdMs)
+    const status = { sequence: effect.sequence, status: effect.status, deadtimeMs: this.settings.timing.deadtimeMs, view: effect.view }
+    const heard = readHeard(statusMessage(this.#sender(), status, { wallS: 1_700_000_000, load: '0' }))
+    if (heard === null) return this.#host.broken(`${this.name} sends what nobody can read`)
+    this.#host.transmit(this, heard)
+    this.#edges?.show(heard, { holdMs: effect.view.health.holdMs, isUrgent: effect.isNews })
+  }
+
+  #sender(): { readonly name: string; readonly uuid: Uint8Array; readonly generation: number; readonly ttl: number } {
+    return { name: this.name, uuid, generation: this.#generation, ttl: 3 }
+  }
+
+  /** When the core wants to be called next, as it says now; for the rule that no wait is without end. */
+  nextDeadlineIn(): number | null {
+    return this.runner === null ? null : nextDeadline(this.runner.state, this.settings) - this.#now()
   }
 }

@@ -5,7 +5,7 @@
  * Invariants: callbacks run in time order, ties in the order of scheduling; time never moves while a callback runs.
  */
 
-import { instant, type Instant, type Millis } from '../../src/base/units.js'
+import { instant, millis, type Instant, type Millis } from '../../src/base/units.js'
 import type { Clock, Scheduled } from '../../src/port/clock.js'
 
 interface Entry {
@@ -83,3 +83,32 @@ export class VirtualClock implements Clock {
 }
 
 const isBefore = (a: Entry, b: Entry): boolean => a.at < b.at || (a.at === b.at && a.order < b.order)
+
+/**
+ * One node's own view of time: it began at another moment and runs a little faster or slower than the world's. Two nodes
+ * differ by at most 1e-3, which is what a lease allows for.
+ */
+export class DriftingClock {
+  readonly #world: VirtualClock
+  readonly #offsetMs: number
+  readonly #rate: number
+
+  constructor(world: VirtualClock, drift: { readonly offsetMs: number; readonly rate: number }) {
+    this.#world = world
+    this.#offsetMs = drift.offsetMs
+    this.#rate = drift.rate
+  }
+
+  monotonic(): Instant {
+    return instant(this.#offsetMs + this.#world.monotonic() * this.#rate)
+  }
+
+  wall(): number {
+    return this.#world.wall()
+  }
+
+  /** The callback comes a nanosecond late rather than early, as a kernel's timers do. */
+  schedule(delay: Millis, callback: () => void): Scheduled {
+    return this.#world.schedule(millis(delay / this.#rate + 1e-6), callback)
+  }
+}

@@ -1,103 +1,113 @@
 /**
- * A whole cluster drawn from one seed: two nodes, two links with loss, delay, duplication, replays and cuts in either
- * direction, and a plan of faults. Each seed leaves some kinds of fault out, so that the rest get room.
+ * A whole cluster drawn from one seed: two nodes with what stands around them (network, disk, arbiter, fencing device,
+ * ping node), what is configured against two owners, and a plan of strikes (plan.ts).
  *
  * Checked after every event: the rules in checkers.ts. Checked after all faults are healed: within a bound every group
  * really runs, whole, on exactly one node, and on the other nothing of it is left.
  */
 
-import { Prng } from '../../src/base/prng.js'
 import { millis } from '../../src/base/units.js'
 import type { ClusterSettings, GroupSettings } from '../../src/cluster/types.js'
-import { noSafety } from '../../src/safety/types.js'
-import type { Message } from '../../src/wire/message.js'
 import type { StepObserver } from '../../src/daemon/cluster-runner.js'
+import { diskPatience } from '../../src/safety/lease.js'
+import type { SafetySettings } from '../../src/safety/types.js'
 import { Checkers } from './checkers.js'
-import { SimNode, type NodeTemplate } from './sim-node.js'
+import { Network } from './network.js'
+import { drawPlan, faultsUntilMs, nodeNames, streamOf, strikeText, type Method, type NodeName, type Plan } from './plan.js'
+import { schedule } from './strikes.js'
+import { SimNode, type NodeHost, type NodeTemplate } from './sim-node.js'
+import { noTroubles } from './sim-scripts.js'
+import { deadpingMs, leaseMs, Surroundings, ttlMs } from './surroundings.js'
 import { VirtualClock } from './virtual-clock.js'
+
+export type { NodeName } from './plan.js'
 
 export class BrokenRule extends Error {
   override readonly name = 'BrokenRule'
 }
 
-const faultKinds = ['loss', 'delay', 'duplicate', 'replay', 'cut', 'cut-one-way', 'power', 'kill', 'freeze', 'stop', 'move', 'start-fails', 'start-hangs', 'stop-fails'] as const
-export type FaultKind = (typeof faultKinds)[number]
-
-const names = ['alpha', 'beta'] as const
-export type NodeName = (typeof names)[number]
-const linksCount = 2
-const faultsUntilMs = 12_000
 /** After the heal: initdead, the longest script limits with their retries, the retry of a failed group, and moves. */
 const settleBoundMs = 40_000
 /** Services must stay put this long before a run counts as settled. */
 const quietMs = 1_500
 const storyMax = 400
-/** What an eavesdropper keeps of each node's datagrams. */
-const recordMax = 300
 /** How often the checkers look at what holds over time. */
 const glanceMs = 50
+/** Events at one and the same moment: more than this, and somebody runs in a circle. */
+const sameMomentMax = 5_000
 
 export interface WorldOptions {
   readonly seed: number
-  /** Instead of drawn ones: kinds of fault, the groups' home nodes, auto_failback. For scenarios. */
-  readonly faults?: readonly FaultKind[]
+  /** Only these strikes of the plan; the others are left out. */
+  readonly only?: readonly number[]
+  /** Instead of what is drawn; `strikes: false` for stories told by hand. */
+  readonly strikes?: boolean
+  readonly methods?: readonly Method[]
   readonly homes?: readonly NodeName[]
   readonly autoFailback?: 'on' | 'off'
+  readonly hasGuard?: boolean
   readonly keepaliveMs?: number
   readonly deadtimeMs?: number
-  /** Watches each life of each daemon. */
+  /** Looks on while the cores step; called at each boot of a node. */
   observe?(node: SimNode): StepObserver | null
 }
 
 export class World {
   readonly clock = new VirtualClock()
-  readonly prng: Prng
+  readonly plan: Plan
   readonly nodes: readonly [SimNode, SimNode]
-  readonly faults: ReadonlySet<FaultKind>
-  readonly autoFailback: 'on' | 'off'
+  readonly network: Network
+  readonly around: Surroundings
   readonly story: string[] = []
   readonly checkers: Checkers
-  /** cut[link][from] */
-  readonly #cut: boolean[][] = Array.from({ length: linksCount }, () => [false, false])
-  #lossOf = 0
-  #delayMaxMs = 2
-  #duplicateOf = 0
-  readonly #recorded: Message[][] = [[], []]
+  readonly #options: WorldOptions
   #broken: string | null = null
   #events = 0
+  #moment = -1
+  #atMoment = 0
 
   constructor(options: WorldOptions) {
-    this.prng = new Prng(options.seed)
-    const failback = this.prng.chance(1, 2) ? 'on' : 'off'
-    this.autoFailback = options.autoFailback ?? failback
-    const drawnFaults = faultKinds.filter(() => this.prng.chance(2, 5))
-    this.faults = new Set(options.faults ?? drawnFaults)
-    const groupsCount = this.prng.between(1, 3)
-    const drawnHomes = Array.from({ length: groupsCount }, () => this.prng.pick(names))
-    const homes = options.homes ?? drawnHomes
-    const host = {
+    this.#options = options
+    const drawn = drawPlan(options.seed)
+    const only = options.only === undefined ? null : new Set(options.only)
+    this.plan = {
+      ...drawn,
+      methods: options.methods ?? drawn.methods,
+      autoFailback: options.autoFailback ?? drawn.autoFailback,
+      homes: options.homes ?? drawn.homes,
+      hasGuard: options.hasGuard ?? drawn.hasGuard,
+      strikes: options.strikes === false ? [] : drawn.strikes.filter(strike => only === null || only.has(strike.index))
+    }
+    const { seed } = options
+    this.around = new Surroundings(this.clock, seed, { groups: this.plan.homes.length, shoot: victim => this.#shoot(victim) })
+    this.network = new Network(this.clock, streamOf(seed, 5), () => this.nodes)
+    const host: NodeHost = {
       clock: this.clock,
-      prng: this.prng,
-      transmit: (from: SimNode, message: Message) => this.#transmit(from, message),
-      story: (line: string) => this.#tell(line),
-      observe: (node: SimNode) => options.observe?.(node) ?? null,
-      onStart: (node: SimNode, group: number) => {
-        this.#tell(`${node.name} starts group ${group} (peer ${node.runner?.state.peer.standing.kind ?? '?'})`)
+      around: this.around,
+      transmit: (from, heard) => {
+        this.checkers.onTransmit(from, heard)
+        this.network.transmit(from.index, heard)
+      },
+      story: line => this.tell(line),
+      broken: rule => this.#break(rule),
+      onStart: (node, group) => {
+        this.tell(`${node.name} starts group ${group} (peer ${node.runner?.state.peer.standing.kind ?? '?'})`)
         this.checkers.onStart(node, group)
-      }
+      },
+      onDrop: node => this.tell(`${node.name} drops addresses`),
+      observe: node => options.observe?.(node) ?? null
     }
     const template = (index: 0 | 1): NodeTemplate => ({
-      name: names[index],
-      settings: (generation, remembered) => this.#settings(options, { index, generation, homes, remembered })
+      index,
+      name: nodeNames[index],
+      prng: streamOf(seed, 6 + index),
+      drift: this.plan.drift[index] ?? { offsetMs: 0, rate: 1 },
+      hasGuard: this.plan.hasGuard,
+      settings: (generation, remembered) => this.#settings({ index, generation, remembered })
     })
     this.nodes = [new SimNode(host, template(0)), new SimNode(host, template(1))]
-    this.checkers = new Checkers(this.nodes, rule => {
-      this.#broken ??= rule
-    })
+    this.checkers = new Checkers(this.nodes, { methods: this.plan.methods, now: () => this.clock.monotonic(), say: rule => this.#break(rule) })
     this.#glanceAgain()
-    if (this.faults.has('loss')) this.#lossOf = this.prng.between(1, 30)
-    if (this.faults.has('delay')) this.#delayMaxMs = this.prng.between(5, 150)
-    if (this.faults.has('duplicate')) this.#duplicateOf = this.prng.between(1, 30)
   }
 
   get events(): number {
@@ -106,16 +116,19 @@ export class World {
 
   /** One whole life: faults, heal, settle. Throws BrokenRule with the story when a rule is broken. */
   run(): void {
-    for (const node of this.nodes) this.#later(this.prng.between(0, 400), () => node.boot())
-    for (let at = this.prng.between(500, 2_000); at < faultsUntilMs; at += this.prng.between(50, 2_500)) {
-      this.#later(at, () => this.#strike())
+    for (const [index, node] of this.nodes.entries()) this.#later(this.plan.bootAtMs[index] ?? 0, () => node.boot())
+    for (const strike of this.plan.strikes) {
+      schedule({ clock: this.clock, nodes: this.nodes, network: this.network, around: this.around, story: line => this.tell(line) }, strike)
     }
     this.runUntil(faultsUntilMs, () => false)
     this.#heal()
     const deadline = faultsUntilMs + settleBoundMs
     let quietSince: number | null = null
+    let isWellNext = 0
     this.runUntil(deadline, () => {
       const now = this.clock.monotonic()
+      if (now < isWellNext) return false
+      isWellNext = now + 10
       quietSince = this.isServed() ? (quietSince ?? now) : null
       return quietSince !== null && now - quietSince >= quietMs
     })
@@ -126,101 +139,57 @@ export class World {
   runUntil(limitMs: number, isDone: () => boolean): boolean {
     while (this.clock.monotonic() < limitMs && this.clock.step()) {
       this.#events += 1
+      this.checkers.onEvent()
+      this.#watchProgress()
       if (this.#broken !== null) throw this.failure(this.#broken)
       if (isDone()) return true
     }
     return false
   }
 
-  /** Cuts these links for what `from` sends, or in both directions. */
-  cut(links: readonly number[], isCut: boolean, from: NodeName | 'both' = 'both'): void {
-    for (const link of links) {
-      for (const [index, name] of names.entries()) {
-        const directions = this.#cut[link]
-        if (directions !== undefined && (from === 'both' || from === name)) directions[index] = isCut
-      }
-    }
+  #watchProgress(): void {
+    const now = this.clock.monotonic()
+    this.#atMoment = now === this.#moment ? this.#atMoment + 1 : 0
+    this.#moment = now
+    if (this.#atMoment > sameMomentMax) this.#break(`${sameMomentMax} events at one moment: somebody runs in a circle`)
   }
 
-  /** Every datagram from now on takes up to this long. */
-  slow(delayMaxMs: number): void {
-    this.#delayMaxMs = delayMaxMs
+  #break(rule: string): void {
+    this.#broken ??= rule
   }
 
-  /** Delivers again, at once, what an eavesdropper recorded of this node's datagrams, oldest first. */
-  replay(node: SimNode, from = 0, count = recordMax): void {
-    const index = node === this.nodes[0] ? 0 : 1
-    const to = this.nodes[1 - index] as SimNode // two nodes
-    const recorded = (this.#recorded[index] ?? []).slice(from, from + count)
-    this.#tell(`${recorded.length} datagrams of ${node.name} are replayed`)
-    for (const message of recorded) this.#later(0, () => to.receive(0, message))
-  }
-
-  /** One fault of a kind this seed allows; most heal by themselves after a while. */
-  #strike(): void {
-    const kind = this.prng.pick(faultKinds)
-    if (!this.faults.has(kind)) return
-    const { prng } = this
-    const node = prng.pick(this.nodes)
-    const lastsMs = prng.chance(1, 2) ? prng.between(20, 900) : prng.between(900, 5_000)
-    switch (kind) {
-      case 'cut':
-      case 'cut-one-way': {
-        const from = prng.below(2)
-        const links = prng.chance(1, 2) ? [0, 1] : [prng.below(linksCount)]
-        this.#tell(`${kind} links ${links.join(',')} from ${names[from] ?? ''} for ${lastsMs} ms`)
-        const set = (isCut: boolean): void => this.cut(links, isCut, kind === 'cut' ? 'both' : (names[from] ?? 'both'))
-        set(true)
-        return this.#later(lastsMs, () => set(false))
-      }
-      case 'replay':
-        return this.replay(node, prng.below(recordMax), prng.between(1, 60))
-      case 'power':
-        if (node.isPowered) node.powerOff()
-        return this.#later(lastsMs, () => node.boot())
-      case 'kill':
-        if (!node.isAlive) return
-        node.kill()
-        return this.#later(prng.chance(3, 4) ? prng.between(100, 300) : lastsMs, () => node.boot())
-      case 'freeze':
-        if (!node.isAlive) return
-        node.freeze()
-        return this.#later(lastsMs, () => node.thaw())
-      case 'stop':
-        node.stop()
-        return this.#later(lastsMs, () => node.boot())
-      case 'move':
-        // Now and then two operators look at the same moment, each at his node.
-        if (prng.chance(1, 3)) return this.nodes.forEach(one => one.cleanup())
-        return node.ask({ kind: prng.chance(1, 2) ? 'standby' : 'takeover', scope: { kind: 'all' } })
-      case 'start-fails':
-      case 'start-hangs':
-      case 'stop-fails': {
-        const group = prng.below(node.troubles.length)
-        const before = node.troubles[group] ?? { startFails: false, startHangs: false, stopFails: false }
-        this.#tell(`${node.name} group ${group}: ${kind} for ${lastsMs} ms`)
-        const key = kind === 'start-fails' ? 'startFails' : kind === 'start-hangs' ? 'startHangs' : 'stopFails'
-        node.troubles[group] = { ...before, [key]: true }
-        return this.#later(lastsMs, () => {
-          node.troubles[group] = { ...(node.troubles[group] ?? before), [key]: false }
-        })
-      }
-      case 'loss':
-      case 'delay':
-      case 'duplicate':
-        return // these are there all the time
-    }
+  /** The fencing device switches a node off; it comes back by itself, as after a reset. */
+  #shoot(victim: 0 | 1): void {
+    const node = this.nodes[victim]
+    this.tell(`${node.name} is shot`)
+    if (node.isPowered) node.powerOff()
+    this.#later(1_000 + ((this.#events * 37) % 3_000), () => node.boot())
   }
 
   /** Every fault ends; blocked groups get the operator's word, as nothing else may free them. */
   #heal(): void {
-    this.#tell('all faults healed')
-    this.#lossOf = 0
-    this.#duplicateOf = 0
-    this.#delayMaxMs = 2
-    for (const directions of this.#cut) directions.fill(false)
+    this.tell('all faults healed')
+    this.network.lossOf = 0
+    this.network.duplicateOf = 0
+    this.network.delayMaxMs = 2
+    this.network.mendAll()
+    const { around } = this
+    around.arbiter.slowMs = 0
+    if (!around.arbiter.isUp) around.arbiter.restarted()
+    around.arbiter.isReachable.fill(true)
+    around.device.isFailing = false
+    around.device.isHanging = false
     for (const node of this.nodes) {
-      node.troubles.fill({ startFails: false, startHangs: false, stopFails: false })
+      around.disk.trouble(node.index, { slowMs: 0, isFailing: false, isLost: false, isHanging: false })
+      around.reaches[node.index] = true
+      node.pingChanged()
+      node.troubles.fill(noTroubles)
+      for (const group of node.troubles.keys()) {
+        const carriers = around.carriers[node.index]
+        if (carriers !== undefined) carriers[group] = true
+        node.carrierChanged(group)
+      }
+      node.isKeptOff = false
       node.thaw()
       node.boot()
     }
@@ -248,38 +217,15 @@ export class World {
 
   #glanceAgain(): void {
     this.#later(glanceMs, () => {
-      const isConnected = this.#lossOf === 0 && this.#cut.every(directions => directions.every(isCut => !isCut))
-      this.checkers.glance(this.clock.monotonic(), isConnected)
+      this.checkers.glance(this.network.isWell)
       this.#glanceAgain()
     })
   }
 
-  #transmit(from: SimNode, message: Message): void {
-    const { prng } = this
-    const index = from === this.nodes[0] ? 0 : 1
-    const to = this.nodes[1 - index] as SimNode // two nodes
-    this.checkers.onTransmit(from, message)
-    const recorded = this.#recorded[index]
-    if (recorded?.push(message) === recordMax + 1) recorded.shift()
-    for (let link = 0; link < linksCount; link += 1) {
-      if (this.#cut[link]?.[index] === true || prng.chance(this.#lossOf, 100)) continue
-      const copies = prng.chance(this.#duplicateOf, 100) ? 2 : 1
-      for (let copy = 0; copy < copies; copy += 1) {
-        this.#later(prng.between(0, this.#delayMaxMs), () => {
-          // A wire cut while the datagram was under way loses it.
-          if (this.#cut[link]?.[index] !== true) to.receive(link, message)
-        })
-      }
-    }
-  }
-
-  #settings(
-    options: WorldOptions,
-    node: { readonly index: 0 | 1; readonly generation: number; readonly homes: readonly string[]; readonly remembered: { readonly peerGeneration: number | null; readonly peerSequence: number; readonly held: ReadonlyMap<string, number> } }
-  ): ClusterSettings {
-    const keepalive = options.keepaliveMs ?? 100
-    const deadtime = options.deadtimeMs ?? 500
-    const groups = node.homes.map(
+  #settings(node: { readonly index: 0 | 1; readonly generation: number; readonly remembered: { readonly peerGeneration: number | null; readonly peerSequence: number; readonly held: ReadonlyMap<string, number> } }): ClusterSettings {
+    const keepalive = this.#options.keepaliveMs ?? 100
+    const deadtime = this.#options.deadtimeMs ?? 500
+    const groups = this.plan.homes.map(
       (home, at): GroupSettings => ({
         key: `group${at}`,
         home,
@@ -289,19 +235,21 @@ export class World {
         limits: { startTimeoutMs: millis(1_000), stopTimeoutMs: millis(1_000), statusTimeoutMs: millis(500), stopRetries: 2, stopRetryDelayMs: millis(200) }
       })
     )
+    const safety = safetyOf(this.plan.methods)
+    const disk = safety.lease === null ? [] : [{ name: 'disk', description: 'lease', patienceMs: diskPatience(safety.lease) }]
     return {
-      self: { name: names[node.index], generation: node.generation },
-      peerName: names[1 - node.index] ?? '',
+      self: { name: nodeNames[node.index], generation: node.generation },
+      peerName: nodeNames[node.index === 0 ? 1 : 0],
       timing: { keepaliveMs: millis(keepalive), warntimeMs: millis(deadtime / 2), deadtimeMs: millis(deadtime), initdeadMs: millis(deadtime * 2) },
-      autoFailback: this.autoFailback,
+      autoFailback: this.plan.autoFailback,
       groups,
-      links: [0, 1].map(link => ({ name: `eth${link}`, description: `ucast eth${link}` })),
+      links: [...[0, 1].map(link => ({ name: `eth${link}`, description: `ucast eth${link}` })), ...disk],
       rememberedPeerGeneration: node.remembered.peerGeneration,
       rememberedPeerSequence: node.remembered.peerSequence,
       heldEpochs: node.remembered.held,
-      safety: noSafety,
-    agreement: null,
-    moveTimeoutMs: millis(8_000)
+      safety,
+      agreement: null,
+      moveTimeoutMs: millis(8_000)
     }
   }
 
@@ -309,15 +257,26 @@ export class World {
     this.clock.schedule(millis(delay), callback)
   }
 
-  #tell(line: string): void {
+  tell(line: string): void {
     this.story.push(`${String(Math.round(this.clock.monotonic())).padStart(6)} ${line}`)
-    if (this.story.length > storyMax) this.story.shift()
+    if (this.story.length > storyMax) this.story.splice(0, storyMax / 4)
   }
 
   /** The error that tells which rule was broken, and how it came to that. */
   failure(rule: string): BrokenRule {
-    const states = this.nodes.map(node => `${node.runner?.describe() ?? `${node.name} down`} truth=${JSON.stringify(node.truth)}`)
-    const faults = [...this.faults].join(' ')
-    return new BrokenRule(`${rule}\nfaults: ${faults}; auto_failback ${this.autoFailback}\n${states.join('\n')}\n${this.story.slice(-60).join('\n')}`)
+    const { plan } = this
+    const states = this.nodes.map(node => `${node.runner?.describe() ?? `${node.name} down`} truth=${JSON.stringify(node.truth)}${node.isFrozen ? ' frozen' : ''}`)
+    const settings = `methods: ${plan.methods.join(' ') || 'none'}; auto_failback ${plan.autoFailback}; homes ${plan.homes.join(' ')}; guard ${plan.hasGuard ? 'yes' : 'no'}`
+    return new BrokenRule(`${rule}\n${settings}\n${plan.strikes.map(strikeText).join('\n')}\n${states.join('\n')}\n${this.story.slice(-80).join('\n')}`)
+  }
+}
+
+export function safetyOf(methods: readonly Method[]): SafetySettings {
+  const has = (method: Method): boolean => methods.includes(method)
+  return {
+    fencing: has('fencing') ? { delayMs: millis(300), timeoutMs: millis(3_000), retryMs: millis(1_000) } : null,
+    lease: has('lease') ? { leaseMs: millis(leaseMs), intervalMs: millis(leaseMs / 8), link: 2 } : null,
+    arbiter: has('arbiter') ? { ttlMs: millis(ttlMs) } : null,
+    quorum: has('quorum') ? { deadpingMs: millis(deadpingMs), of: 1 } : null
   }
 }
