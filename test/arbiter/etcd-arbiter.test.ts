@@ -1,8 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import path from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import type { ArbiterWord } from '../../src/port/arbiter.js'
+import { asAdministrator } from '../lab/command.js'
+import { projectDirectory } from '../lab/lab.js'
 import { configFor, endpoint, EtcdServer, eventually, freePort, Node, noEtcd } from './etcd-server.js'
 
 const key = (group: string): string => `/heartbeat/test/groups/${group}`
@@ -143,7 +145,8 @@ t.test('arbiter: nobody there at close -> ends within its second', options, asyn
 
 /** ha1 in a process of its own, which can be stopped and killed. */
 function holder(t: Pick<Test, 'teardown'>, port: number): { readonly child: ChildProcess; words(): readonly ArbiterWord[] } {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('./holder.js', import.meta.url)), String(port)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [file = 'env', ...args] = asAdministrator([process.execPath, path.join(projectDirectory, 'dist/test/arbiter/holder.js'), String(port)])
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => child.kill('SIGKILL'))
   let said = ''
   child.stdout.on('data', (piece: Buffer) => {

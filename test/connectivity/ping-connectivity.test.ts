@@ -2,13 +2,15 @@
 
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import path from 'node:path'
 import t, { type Test } from 'tap'
 import { millis } from '../../src/base/units.js'
 import type { ConnectivityConfig } from '../../src/config/types.js'
 import { createConnectivity, intervalFor, type Sight, type WatchedConnectivity } from '../../src/connectivity/ping-connectivity.js'
 import { isAnswer } from '../../src/connectivity/pinger.js'
 import { clock, eventually } from '../arbiter/etcd-server.js'
+import { asAdministrator } from '../lab/command.js'
+import { projectDirectory } from '../lab/lab.js'
 
 const position = { file: 'ha.cf', line: 9, column: 1 }
 const hasPing = spawnSync('ping', ['-c', '1', '-W', '2', '127.0.0.9']).status === 0
@@ -110,7 +112,8 @@ t.test('connectivity: closed -> no child is left, nothing more is said', options
 
 /** A watch in a process of its own, and what it reported. */
 function holder(t: Pick<Test, 'teardown'>, ...addresses: readonly string[]): { readonly child: ChildProcess; reports(): readonly (Sight & { readonly pids: readonly number[] })[] } {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('./holder.js', import.meta.url)), ...addresses], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [file = 'env', ...args] = asAdministrator([process.execPath, path.join(projectDirectory, 'dist/test/connectivity/holder.js'), ...addresses])
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => child.kill('SIGKILL'))
   let said = ''
   child.stdout.on('data', (piece: Buffer) => {
