@@ -11,12 +11,18 @@ export function endIfHanging(disk: OneShotDisk): void {
 }
 
 /** The same for work on files that is not done through a OneShotDisk. */
-export function withinLimit<T>(context: CommandContext, path: string, work: Promise<T>): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const limit = context.clock.schedule(answerWithin, () => {
+export async function withinLimit<T>(context: CommandContext, path: string, work: Promise<T>): Promise<T> {
+  let cancel = (): void => undefined
+  const limit = new Promise<never>((_, reject) => {
+    const timer = context.clock.schedule(answerWithin, () => {
       reject(new HaError('HA_LEASE_UNUSABLE', `${path}: it hangs: no answer within ${answerWithin / 1000} s`))
       setImmediate(() => process.kill(process.pid, 'SIGTERM'))
     })
-    work.then(resolve, reject).finally(() => limit.cancel())
+    cancel = () => timer.cancel()
   })
+  try {
+    return await Promise.race([work, limit])
+  } finally {
+    cancel()
+  }
 }

@@ -145,7 +145,7 @@ function viewText(view: LeaseView): string {
     const widths = [0, 1, 2].map(column => Math.max(...rows.map(row => row[column]?.length ?? 0)))
     for (const row of rows) lines.push(row.map((word, column) => word.padEnd(widths[column] ?? 0)).join('  ').trimEnd())
   }
-  lines.push('', `reads here: median ${shownMs(reads.medianMs)} ms, p99 ${shownMs(reads.p99Ms)} ms, max ${shownMs(reads.maxMs)} ms (${reads.count} in ${shownAge(view.watchedMs)})`)
+  lines.push('', `reads here: median ${shownMs(reads.medianMs)} ms, max ${shownMs(reads.maxMs)} ms (${reads.count} in ${shownAge(view.watchedMs)})`)
   return lines.join('\n')
 }
 

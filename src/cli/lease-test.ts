@@ -33,7 +33,7 @@ export async function leaseTest(context: CommandContext, options: TestOptions): 
       const row = (name: string, figures: LatencyFigures): string => `${name.padEnd(8)} ${String(figures.count).padStart(6)}  median ${shownMs(figures.medianMs)} ms, p99 ${shownMs(figures.p99Ms)} ms, max ${shownMs(figures.maxMs)} ms`
       context.out(row('writes', writes))
       context.out(row('reads', reads))
-      context.out(`This disk keeps a lease of ${supportedMs / 1000} s or longer (a hundred times the p99, ten times the slowest).`)
+      context.out(`This disk keeps a lease of ${supportedMs / 1000} s or longer (fifty times the p99, ten times the slowest).`)
       const times = Math.floor(setup.leaseMs / Math.max(worst.p99Ms, 0.01))
       context.out(isEnough ? `The lease of ${setup.leaseMs / 1000} s is ${times} times the p99: long enough.` : `The lease of ${setup.leaseMs / 1000} s is TOO SHORT here: write \`lease ${setup.path} ${Math.min(supportedMs, 60_000) / 1000}s\` into ha.cf, or use a faster disk.`)
     }

@@ -8,8 +8,8 @@ import type { CommandContext } from './context.js'
 
 const files = `
 Files: ha.cf (its line \`lease PATH [TIME]\` names the area), authkeys (signs it), both in \${HA_DIR:-/etc/ha.d}.
-A disk that does not answer within 10 s is given up with status 1; if the kernel still holds the operation then, the
-command ends itself by SIGTERM (status 143).`
+A disk that does not answer within 10 s is given up, with a sentence; the command ends when the kernel lets go of the
+operation, with status 143.`
 
 export function registerLease(program: Command, context: CommandContext, exit: (status: number) => void): void {
   const lease = program
@@ -81,7 +81,7 @@ Exit status: 0 released, 1 refused or not written, 2 usage, 6 the configuration 
     .option('--for <time>', 'how long', parseFor, parseDuration('5s'))
     .option('--json', 'print one JSON object', false)
     .addHelpText('after', `
-A lease should be a hundred times the p99, and ten times the slowest operation seen.
+A lease should be fifty times the p99, and ten times the slowest operation seen.
 
 Exit status: 0 the lease of ha.cf is long enough, 5 it is too short for this disk, 1 the area cannot be used, 2 usage,
 6 the configuration has faults.${files}`)

@@ -44,6 +44,6 @@ export function latencySentence(figures: LatencyFigures, leaseMs: number): strin
 
 /** The shortest lease that a disk with these latencies keeps without false alarms: 1 s or more, in steps of half a second. */
 export function supportedLeaseMs(figures: LatencyFigures): number {
-  // A renewal may take an eighth of the lease before the next one waits for it; the worst one seen is not the worst there is.
-  return Math.max(1000, Math.ceil(Math.max(100 * figures.p99Ms, 10 * figures.maxMs) / 500) * 500)
+  // A renewal that takes an eighth of the lease keeps the next one waiting; the slowest of a few seconds is not the slowest of a year.
+  return Math.max(1000, Math.ceil(Math.max(50 * figures.p99Ms, 10 * figures.maxMs) / 500) * 500)
 }

@@ -5,11 +5,15 @@
 
 import type { Instant } from '../base/units.js'
 
-/** The other node's sector as last read and verified; null when it was never written, or not by this cluster. */
+/**
+ * The other node's sector as last read. A sight that differs from the one before is a renewal: compare for being the same, not
+ * for order, since an operator's release and a node whose state was lost may begin anew.
+ */
 export interface LeaseSight {
   readonly generation: number
+  /** Counts the writes of this generation, whatever they carried; has a fraction while they could not be verified. */
   readonly sequence: number
-  /** How long the writer promised not to be counted as gone: the lease, and what a hold adds. */
+  /** How long the writer promised not to be counted as gone: the lease, and what a hold adds. 0: an operator says that it is off. */
   readonly promisedMs: number
 }
 
@@ -22,7 +26,11 @@ export interface PoisonPill {
 export type LeaseReport =
   /** Our sector was written; `from` is the moment before the write was issued. */
   | { readonly kind: 'written'; readonly from: Instant; readonly tookMs: number }
-  /** The other's sector and our command sector were read. The report is posted after the read. */
+  /**
+   * The other's sector and our command sector were read. The report is posted after the read; the disk is shown as it was at
+   * some moment of the last `tookMs`, so a lease has run out only for a read that was *issued* late enough.
+   * `peer` is null when the other never wrote to this area: it may be using another disk, so that alone proves nothing.
+   */
   | { readonly kind: 'read'; readonly peer: LeaseSight | null; readonly pill: PoisonPill | null; readonly tookMs: number }
   /** A read or write failed, or has been hanging for too long; repeated at most once a second. */
   | { readonly kind: 'trouble'; readonly operation: 'read' | 'write'; readonly reason: string }
