@@ -38,8 +38,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   netwatch: ['base', 'port', 'types:config'],
   arbiter: ['base', 'port', 'config'],
   connectivity: ['base', 'port', 'config'],
-  control: ['base', 'port', 'types:wire', 'types:config', 'types:daemon'],
-  cli: ['base', 'config', 'port', 'control', 'daemon', 'agent', 'fencing', 'arbiter', 'connectivity', 'link', 'lease', 'lease-disk', 'agreement', 'sync'],
+  control: ['base', 'port', 'types:wire', 'types:config', 'types:daemon', 'types:flight'],
+  cli: ['base', 'config', 'port', 'control', 'daemon', 'agent', 'fencing', 'arbiter', 'connectivity', 'link', 'lease', 'lease-disk', 'agreement', 'sync', 'flight', 'whatif', 'cluster', 'membership', 'wire'],
   'mq/store': ['base', 'port', 'mq/core'],
   'mq/installation': ['base', 'mq/core'],
   'mq/listener': ['base', 'port', 'mq/core', 'mq/protocol', 'types:mq/installation'],
@@ -47,6 +47,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'mq/daemon': ['base', 'port', 'daemon', 'mq/core', 'mq/mqsc', 'mq/protocol', 'mq/store', 'mq/installation', 'mq/listener'],
   'mq/cli': ['base', 'port', 'cli', 'client', 'daemon', 'mq/listener', 'mq/core', 'mq/mqsc', 'mq/store', 'mq/installation', 'mq/daemon'],
   flight: ['base', 'wire', 'cluster', 'lease', 'port', 'types:resource', 'types:safety'],
+  whatif: ['base', 'config', 'wire', 'membership', 'resource', 'safety', 'cluster', 'types:port'],
   daemon: ['base', 'config', 'wire', 'membership', 'resource', 'safety', 'cluster', 'fencing', 'flight', 'arbiter', 'connectivity', 'netwatch', 'port', 'link', 'agent', 'control', 'lease', 'lease-disk', 'agreement', 'sync']
 }
 const pureHalf: ReadonlySet<string> = new Set(['base', 'config', 'wire', 'membership', 'resource', 'safety', 'agreement', 'cluster', 'lease', 'mq/core', 'mq/mqsc', 'mq/protocol'])

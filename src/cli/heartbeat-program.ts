@@ -23,6 +23,8 @@ const commands: Readonly<Record<string, () => Promise<Register>>> = {
   sync: async () => (await import('./sync.js')).registerSync,
   restart: async () => (await import('./restart.js')).registerRestart,
   status: async () => (await import('./status.js')).registerStatus,
+  why: async () => (await import('./why.js')).registerWhy,
+  simulate: async () => (await import('./simulate.js')).registerSimulate,
   standby: async () => (await import('./move.js')).registerStandby,
   takeover: async () => (await import('./move.js')).registerTakeover,
   lease: async () => (await import('./lease.js')).registerLease,

@@ -82,6 +82,8 @@ function onResponse(line: string, options: RequestOptions, settled: { done(resul
   }
 }
 
+const resultKinds: ReadonlySet<unknown> = new Set<ControlResult['kind']>(['status', 'done', 'files', 'why', 'snapshot'])
+
 type Response =
   | { readonly kind: 'progress'; readonly text: string }
   | { readonly kind: 'done'; readonly result: ControlResult }
@@ -100,7 +102,7 @@ function parseResponse(line: string): Response {
   if (!isRecord(value)) return garbled
   if (typeof value['progress'] === 'string') return { kind: 'progress', text: value['progress'] }
   const result = value['result']
-  if (value['ok'] === true && isRecord(result) && (result['kind'] === 'status' || result['kind'] === 'done' || result['kind'] === 'files')) {
+  if (value['ok'] === true && isRecord(result) && resultKinds.has(result['kind'])) {
     return { kind: 'done', result: result as unknown as ControlResult }
   }
   const error = value['error']

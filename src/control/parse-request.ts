@@ -54,6 +54,8 @@ function parseBody(body: Readonly<Record<string, unknown>>): ControlRequest | st
       return { kind }
     case 'confirm-off':
     case 'sync':
+    case 'why':
+    case 'snapshot':
       return { kind }
     case 'hold': {
       const durationMs = body['durationMs']
@@ -80,7 +82,7 @@ function parseBody(body: Readonly<Record<string, unknown>>): ControlRequest | st
       return typeof force === 'boolean' ? { kind, scope, wait, force } : 'force must be true or false'
     }
     default:
-      return `unknown request ${shown(kind)}; known are status, standby, takeover, cleanup, hold, confirm-off, sync, reload, stop`
+      return `unknown request ${shown(kind)}; known are status, standby, takeover, cleanup, hold, confirm-off, sync, why, snapshot, reload, stop`
   }
 }
 

@@ -12,6 +12,7 @@
 
 import type { ErrorCode } from '../base/errors.js'
 import type { Millis } from '../base/units.js'
+import type { NodeWhy } from '../flight/why.js'
 import type { GroupStateName } from '../wire/ownership.js'
 
 export const protocolVersion = 1
@@ -46,6 +47,10 @@ export type ControlRequest =
   | { readonly kind: 'confirm-off' }
   /** Bring the other node's files into a directory of this node for an operator to look at; nothing is replaced. */
   | { readonly kind: 'sync' }
+  /** Both nodes' accounts of how each group came to be where it is. */
+  | { readonly kind: 'why' }
+  /** Everything the core knows now, for a what-if; what was recorded until now is in the flight record when it is answered. */
+  | { readonly kind: 'snapshot' }
 
 export type ControlResponse =
   | { readonly v: 1; readonly id: number; readonly progress: string }
@@ -57,6 +62,27 @@ export type ControlResult =
   /** `note` is a sentence for the operator, e.g. `ha2 now runs 10.0.0.5`. */
   | { readonly kind: 'done'; readonly note: string }
   | ({ readonly kind: 'files' } & PeerFiles)
+  | ({ readonly kind: 'why' } & WhyReport)
+  | ({ readonly kind: 'snapshot' } & FlightSnapshot)
+
+export interface WhyReport {
+  readonly own: NodeWhy
+  /** null: the other node's account could not be had, and `peerTrouble` says why. */
+  readonly peer: NodeWhy | null
+  readonly peerTrouble: string | null
+}
+
+/** The core's settings and state in the form of flight/plain.ts, and how long each script operation last took. */
+export interface FlightSnapshot {
+  readonly version: string
+  readonly now: number
+  readonly wallMs: number
+  readonly settings: Readonly<Record<string, unknown>>
+  readonly state: Readonly<Record<string, unknown>>
+  /** In ms, by `group/resource/operation`. */
+  readonly durations: Readonly<Record<string, number>>
+  readonly lost: number
+}
 
 export interface LinkReport {
   readonly name: string

@@ -33,6 +33,7 @@ import { readHeard, type Heard, type Sender } from '../wire/status.js'
 import { ClusterRunner } from './cluster-runner.js'
 import { clusterSettings } from './cluster-settings.js'
 import { Effects } from './effects.js'
+import { Flight } from './flight.js'
 import { loadConfiguration } from './load-configuration.js'
 import { nextGeneration, nodeUuid } from './identity.js'
 import type { RootLogger } from './logger.js'
@@ -140,6 +141,7 @@ class Core implements Daemon {
   readonly #runner: ClusterRunner
   readonly #effects: Effects
   readonly #agreement: AgreementService
+  readonly #flight: Flight
   readonly #agents: ReturnType<typeof createAgentRunner>
   readonly #memory: Memory
   readonly #safeguards: Safeguards
@@ -223,7 +225,9 @@ class Core implements Daemon {
       post: event => this.#runner.post(event),
       onExit: isClean => this.#end(isClean)
     })
+    this.#flight = new Flight({ clock, settings: this.#settings, stateDir: paths.stateDir, version: options.version, state: () => this.#runner.state, warn: sentence => logger.warn({}, sentence) })
     this.#agreement = new AgreementService({
+      account: () => this.#flight.account(),
       clock,
       self: { name: nodeName, generation: parts.sender.generation },
       peerName,
@@ -244,7 +248,8 @@ class Core implements Daemon {
       settings: this.#settings,
       perform: (effect: ClusterEffect) => this.#effects.perform(effect),
       causeOfStall: stallMs => this.#stallCauses.causeOf(stallMs),
-      yieldOnce: callback => this.#afterMail(callback, mailTurnsMax)
+      yieldOnce: callback => this.#afterMail(callback, mailTurnsMax),
+      observer: this.#flight
     })
   }
 
@@ -309,6 +314,8 @@ class Core implements Daemon {
       return reply.done({ kind: 'status', status: statusReport(this.#runner.state, context) })
     }
     if (request.kind === 'reload') return supervise('reload', this.reload(reply))
+    if (request.kind === 'why') return supervise('why', this.#flight.report(() => this.#agreement.fetchAccount(signal)).then(report => reply.done({ kind: 'why', ...report })))
+    if (request.kind === 'snapshot') return supervise('snapshot', this.#flight.snapshot().then(snapshot => reply.done({ kind: 'snapshot', ...snapshot })))
     if (request.kind === 'sync') return supervise('sync', this.#sync(reply, signal))
     if (request.kind === 'confirm-off') this.#safeguards.confirm(this.#settings.peerName)
     this.#post(request, reply)
@@ -451,7 +458,7 @@ class Core implements Daemon {
       clock.schedule(closeDeadline, resolve)
     })
     this.#sentry.close()
-    await Promise.race([Promise.all([this.#memory.idle(), this.#safeguards.close()]), deadline])
+    await Promise.race([Promise.all([this.#memory.idle(), this.#flight.close(), this.#safeguards.close()]), deadline])
     await Promise.race([Promise.all(this.#media.map(medium => medium.close())), deadline])
     this.#agents.close()
     removePidFile(paths.pidFile)

@@ -13,7 +13,7 @@ import { elapsed, type Instant } from '../base/units.js'
 import { permission } from '../cluster/safety.js'
 import { peerGroup, shownState } from '../cluster/turn.js'
 import type { ClusterEvent, ClusterSettings, ClusterState, OperatorRequest } from '../cluster/types.js'
-import { isHeld, type GroupStateName } from '../wire/ownership.js'
+import type { GroupStateName } from '../wire/ownership.js'
 
 export interface Fact {
   readonly at: Instant
@@ -198,16 +198,20 @@ function follow(chronicle: Chronicle, before: ClusterState, now: ClusterState, s
   if (owner === known && open === undefined) return chronicle
   const { [id]: _, ...others } = chronicle.open
   const since = open?.since ?? now.at
-  const causes = beginningOf(chronicle.facts, since, id)
-  const facts = chronicle.facts.filter(fact => fact.at >= causes && (fact.group === null || fact.group === id)).slice(-movedFactsMax)
+  const facts = causesOf(chronicle, since, id)
   const move: Move = { from: open?.from ?? known, to: owner, downAt: open?.downAt ?? null, runningAt: now.at, facts }
   return { ...chronicle, open: others, owners: { ...chronicle.owners, [id]: owner }, moves: { ...chronicle.moves, [id]: move } }
 }
 
-/** An operator's word or a lost right comes a moment before what it leads to; the chain begins with it. */
-function beginningOf(facts: readonly Fact[], since: Instant, group: string): number {
-  const leads = facts.filter(fact => fact.at < since && since - fact.at <= leadMs && (fact.group === null || fact.group === group))
-  return Math.min(since, ...leads.map(fact => fact.at))
+/**
+ * What led to a move, and the move itself. An operator's word or a lost right comes a moment before what it leads to; what
+ * was before the group came to rest last belongs to the move before.
+ */
+function causesOf(chronicle: Chronicle, since: Instant, id: string): readonly Fact[] {
+  const restedAt = chronicle.moves[id]?.runningAt ?? Number.NEGATIVE_INFINITY
+  const concerned = chronicle.facts.filter(fact => fact.at > restedAt && (fact.group === null || fact.group === id))
+  const lead = concerned.find(fact => since - fact.at <= leadMs)?.at ?? since
+  return concerned.filter(fact => fact.at >= Math.min(since, lead)).slice(-movedFactsMax)
 }
 
 const leadMs = 2_000
@@ -216,13 +220,8 @@ const leadMs = 2_000
 export function lastMove(chronicle: Chronicle, id: string): { readonly move: Move; readonly isOpen: boolean } | null {
   const open = chronicle.open[id]
   if (open !== undefined) {
-    const causes = beginningOf(chronicle.facts, open.since, id)
-    const facts = chronicle.facts.filter(fact => fact.at >= causes && (fact.group === null || fact.group === id)).slice(-movedFactsMax)
-    return { move: { from: open.from, to: null, downAt: open.downAt, runningAt: null, facts }, isOpen: true }
+    return { move: { from: open.from, to: null, downAt: open.downAt, runningAt: null, facts: causesOf(chronicle, open.since, id) }, isOpen: true }
   }
   const move = chronicle.moves[id]
   return move === undefined ? null : { move, isOpen: false }
 }
-
-/** A node that holds a group, for `heartbeat why`: wholly, or on the way. */
-export const holds = (state: GroupStateName | null): boolean => state !== null && isHeld(state)

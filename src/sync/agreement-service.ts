@@ -24,6 +24,7 @@ import { scriptViews } from './script-views.js'
 
 const detailsBytesMax = 512 * 1024
 const tries = 3
+const accountBytesMax = 1024 * 1024
 
 export interface AgreementContext extends Omit<ExchangeContext, 'tell' | 'nonce'> {
   readonly version: string
@@ -31,6 +32,8 @@ export interface AgreementContext extends Omit<ExchangeContext, 'tell' | 'nonce'
   readonly searchPath: readonly SearchFolder[]
   readonly haDir: string
   readonly stateDir: string
+  /** Why this node's groups are where they are, for the peer's operator. */
+  account(): Uint8Array
   onAgreement(agreement: Agreement): void
   /** `differences` null: the peer did not say, and `trouble` why. */
   onCompared(theirs: Agreement, differences: readonly Difference[] | null, trouble: string | null): void
@@ -68,6 +71,11 @@ export class AgreementService {
   fetchFiles(options: { readonly signal: AbortSignal; onProgress(text: string): void }): Promise<FetchedFiles> {
     const { clock, haDir, stateDir } = this.#context
     return fetchFiles(this.#exchange, { ...options, clock, haDir, directory: join(stateDir, 'sync') })
+  }
+
+  /** The peer's account of its groups; rejects with HaError HA_SYNC_FAILED. */
+  async fetchAccount(signal: AbortSignal): Promise<Uint8Array> {
+    return (await this.#exchange.fetch('account', { bytesMax: accountBytesMax, signal })).content
   }
 
   close(): void {
@@ -123,6 +131,7 @@ export class AgreementService {
     if (what === 'details') {
       return this.#scripts === null ? 'the scripts are not read yet' : writeDetails(detailsOf(this.#parts(this.#scripts), binding.key, binding.nonce))
     }
+    if (what === 'account') return this.#context.account()
     if (what === 'files') return writeOffer(await offerOf(haDir))
     if (what.startsWith('file ')) return await offeredContent(haDir, what.slice('file '.length))
     return 'that question is not known here'

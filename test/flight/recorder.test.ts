@@ -15,7 +15,7 @@ import { VirtualClock } from '../sim/virtual-clock.js'
 import { Tape, recordedWorld, textOf, type RecordedLife } from './tape.js'
 
 async function oneLife(): Promise<RecordedLife> {
-  const { lives } = await recordedWorld({ seed: 5, faults: [], homes: ['alpha'] })
+  const { lives } = await recordedWorld({ seed: 5, strikes: false, methods: [], homes: ['alpha'] })
   const life = lives[0]
   if (life === undefined) throw new Error('nobody lived')
   return life
