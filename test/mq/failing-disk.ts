@@ -45,6 +45,8 @@ export class FailingDisk {
   readonly #bytes: number
   readonly #options: string
   #device = ''
+  /** Each repair puts another disk with the same contents in place of the broken one. */
+  #repairs = 0
 
   private constructor(name: string, bytes: number, options: string) {
     this.#home = path.join(home, name)
@@ -65,17 +67,16 @@ export class FailingDisk {
     fs.writeFileSync(disk.#image, '')
     fs.truncateSync(disk.#image, disk.#bytes)
     await command(['mkfs.ext4', '-q', disk.#image])
-    disk.#device = (await command(['losetup', '--find', '--show', disk.#image])).trim()
     await disk.#mount()
     return disk
   }
 
   get #image(): string {
-    return path.join(this.#home, 'image')
+    return path.join(this.#home, `image${this.#repairs}`)
   }
 
   get #kept(): string {
-    return path.join(this.#home, 'kept')
+    return path.join(this.#home, `image${this.#repairs + 1}`)
   }
 
   /** From now on it refuses what is written. Frozen while that is prepared, so that nothing is under way. */
@@ -83,13 +84,17 @@ export class FailingDisk {
     await command(['fsfreeze', '--freeze', this.directory])
     try {
       await command(['cp', '--sparse=always', this.#image, this.#kept])
-      await this.#resize(brokenBytes)
+      fs.truncateSync(this.#image, brokenBytes)
+      await command(['losetup', '--set-capacity', this.#device])
     } finally {
       await command(['fsfreeze', '--unfreeze', this.directory])
     }
   }
 
-  /** A healthy disk again: checked and mounted anew. Nothing may have files open on it. */
+  /**
+   * A healthy disk again: checked and mounted anew. Nothing may have files open on it. Not on the same loop device: a mount
+   * namespace that somebody made meanwhile has a copy of our mount, and the device stays busy for as long as that lives.
+   */
   async repair(): Promise<void> {
     const limit = performance.now() + patienceMs
     for (;;) {
@@ -99,20 +104,16 @@ export class FailingDisk {
     }
     // The first blocks are newer in the image.
     await command(['dd', `if=${this.#image}`, `of=${this.#kept}`, `count=${brokenBytes}`, 'iflag=count_bytes', 'conv=notrunc', 'status=none'])
-    await command(['dd', `if=${this.#kept}`, `of=${this.#image}`, 'bs=1M', 'conv=notrunc,sparse', 'status=none'])
-    await this.#resize(this.#bytes)
-    const check = await tryCommand(['e2fsck', '-f', '-y', this.#device])
+    await command(['losetup', '--detach', this.#device])
+    this.#repairs += 1
+    const check = await tryCommand(['e2fsck', '-f', '-y', this.#image])
     // 1: errors corrected.
     if (check.code === null || check.code > 1) throw new Error(`e2fsck ended with ${check.code}: ${check.stdout}${check.stderr}`)
     await this.#mount()
   }
 
-  async #resize(bytes: number): Promise<void> {
-    fs.truncateSync(this.#image, bytes)
-    await command(['losetup', '--set-capacity', this.#device])
-  }
-
   async #mount(): Promise<void> {
+    this.#device = (await command(['losetup', '--find', '--show', this.#image])).trim()
     await command(['mount', '-t', 'ext4', '-o', this.#options, this.#device, this.directory])
   }
 }
