@@ -22,7 +22,7 @@ import { beginStart, beginStop, clearFailure, resume } from '../resource/group-m
 import { isHeld, isReleased, type GroupView } from '../wire/ownership.js'
 import { placement, survivorOf, type Placement, type PlacementRules, type Standing } from '../resource/placement.js'
 import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type Turn } from './turn.js'
-import { dampedReach, isAlone, isFitFor, isPeerOff, lapseOf, missesKey, peerTiming, permission, poisonIfTaken } from './safety.js'
+import { dampedReach, isAlone, isFitFor, isPeerOff, lapseOf, lapseOfGroup, missesKey, peerTiming, permission, poisonIfTaken } from './safety.js'
 import type { GroupSettings, GroupState } from './types.js'
 
 /** What is known about the peer's part in one group, worked out once per decision. */
@@ -110,6 +110,12 @@ function situation(turn: Turn, index: number): Situation {
   }
 }
 
+/** What this node has on the disk or at the arbiter keeps the other from starting it, whatever it claims. */
+function isSecured(turn: Turn, index: number): boolean {
+  const { lease, arbiter } = turn.settings.safety
+  return (lease !== null || arbiter !== null) && lapseOfGroup(turn, index) === null
+}
+
 const isQuarantined = (turn: Turn): boolean => turn.state.quarantineUntil !== null && turn.now < turn.state.quarantineUntil
 
 /** A failed group with nowhere else to go is tried here again, at growing intervals. */
@@ -159,7 +165,7 @@ function decideYield(turn: Turn, index: number): void {
   if (now.theirs?.state === 'blocked' && shownState(group) === 'starting' && !group.isForced) {
     return stop(turn, index, `it is blocked on ${peerName} and may still run there`)
   }
-  if (isDeaf(state.peer, peerTiming(state, settings, turn.now), turn.now) && now.theirs !== null && (now.other.isHolding || now.theirs.state === 'claimed')) {
+  if (isDeaf(state.peer, peerTiming(state, settings, turn.now), turn.now) && now.theirs !== null && (now.other.isHolding || (now.theirs.state === 'claimed' && !isSecured(turn, index)))) {
     turn.effects.push({ kind: 'drop-addresses', groups: [index] })
     return stop(turn, index, `${peerName} takes it and does not hear us; the node that hears both yields`)
   }

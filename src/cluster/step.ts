@@ -338,6 +338,9 @@ function settleLeaving(turn: Turn): void {
   const { state } = turn
   tellStopProgress(turn)
   if (state.phase === 'leaving' && state.groups.every(group => ['stopped', 'failed', 'blocked'].includes(shownState(group)))) {
+    // A new life of the other node knows nothing of what is blocked here: at least clients shall not find two addresses.
+    const blocked = state.groups.flatMap((group, index) => (group.machine.run.kind === 'blocked' ? [index] : []))
+    if (blocked.length > 0) turn.effects.push({ kind: 'drop-addresses', groups: blocked })
     note(turn, 'info', 'All HA resources relinquished.')
     turn.state = { ...state, phase: 'left' }
     return

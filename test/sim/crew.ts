@@ -32,6 +32,8 @@ export interface PortionResult {
   readonly failed: number | null
 }
 
+/** A life leaves much garbage and nothing else: the more room, the less often it is collected. */
+const youngMb = 64
 const portionSeeds = 50
 const progressEveryMs = 10_000
 
@@ -68,7 +70,7 @@ export async function liveMany(options: CrewOptions): Promise<CrewResult> {
 
 function oneWorker(portion: () => Portion | null, take: (result: PortionResult) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./crew-worker.js', import.meta.url))
+    const worker = new Worker(new URL('./crew-worker.js', import.meta.url), { resourceLimits: { maxYoungGenerationSizeMb: youngMb } })
     const give = (): void => {
       const next = portion()
       worker.postMessage(next)

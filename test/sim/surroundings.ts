@@ -45,6 +45,7 @@ export class SimFencing {
   readonly #host: { shoot(victim: 0 | 1): void }
   isFailing = false
   isHanging = false
+  slowestMs = 1_500
 
   constructor(clock: VirtualClock, prng: Prng, host: { shoot(victim: 0 | 1): void }) {
     this.#clock = clock
@@ -53,7 +54,7 @@ export class SimFencing {
   }
 
   fence(victim: 0 | 1, timeoutMs: Millis, onEnd: (outcome: FencingOutcome) => void): void {
-    const took = this.#prng.between(20, 1_500)
+    const took = this.#prng.between(20, this.slowestMs)
     if (this.isHanging) {
       this.#clock.schedule(timeoutMs, () => onEnd({ kind: 'failed', said: ['sim: no answer in time'], durationMs: timeoutMs }))
       return
