@@ -101,11 +101,12 @@ class World {
     const settled = (): void => {
       isSettled = true
     }
-    promise.then(settled, settled)
+    const watched = promise.then(settled, settled)
     for (let turn = 0; turn < 1_000_000 && !isSettled; turn += 1) {
       await new Promise(resolve => setImmediate(resolve))
       if (!isSettled && !this.clock.step()) break
     }
+    if (isSettled) await watched
     return await promise
   }
 

@@ -7,6 +7,7 @@
  *   linux-ha now=20 t=status st=active dt=7530             a message of Linux-HA 3.0.6, with these fields
  *   tick now=100 · pass until=3000 · woke now=900 stall=600 · operated now=30 group=web ok
  *   ask now=30 standby all · ask now=30 takeover group=web force · ask now=30 stop · ask now=30 cleanup all
+ *   agreement now=5 is=1.0,aa,bb,cc · compared now=9 topic=scripts said=app_differs · compared now=9 trouble=no_answer
  *   refused now=5 reason=bad-digest from=10.0.0.9 · medium now=5 link=0 trouble=down · unreachable now=5 link=0
  *
  * `heard` keeps what the peer said before: its generation, phase and groups; its sequence grows by one, and it
@@ -21,7 +22,7 @@ import type { ClusterEffect, ClusterEvent, ClusterSettings, ClusterState, GroupS
 import type { OperationResult } from '../../src/resource/group-machine.js'
 import { stringField, textOf } from '../../src/wire/fields.js'
 import { noSafety } from '../../src/safety/types.js'
-import { groupStates, nodePhases, wellHealth, type GroupView, type NodeView } from '../../src/wire/ownership.js'
+import { groupStates, nodePhases, wellHealth, type Agreement, type GroupView, type NodeView } from '../../src/wire/ownership.js'
 import { readHeard, statusMessage, withSender, type Heard } from '../../src/wire/status.js'
 
 const results: readonly OperationResult[] = ['ok', 'running', 'stopped', 'unknown', 'failed', 'timed-out', 'cancelled', 'not-installed']
@@ -93,7 +94,7 @@ class Words {
 class StoryPlayer {
   #settings: ClusterSettings | null = null
   #state: ClusterState | null = null
-  readonly #theirs = { generation: 1, sequence: 0, phase: 'active' as NodeView['phase'], groups: [] as readonly GroupView[] }
+  readonly #theirs = { generation: 1, sequence: 0, phase: 'active' as NodeView['phase'], groups: [] as readonly GroupView[], agreement: null as Agreement | null }
 
   play(command: string): readonly string[] {
     const words = new Words(command)
@@ -164,11 +165,26 @@ class StoryPlayer {
         return { kind: 'refused', now, reason: words.needed('reason'), from: words.needed('from') }
       case 'medium':
         return { kind: 'medium', now, link, trouble: words.text('trouble') ?? null }
+      case 'agreement':
+        return { kind: 'agreement', now, agreement: agreementOf(words.needed('is')) }
+      case 'compared':
+        return this.#compared(words, now)
       case 'unreachable':
         return { kind: 'port-unreachable', now, link }
       default:
         throw new Error(`no such command: ${words.first}`)
     }
+  }
+
+  /** Details came: one difference, several with the same words joined by `;`, or none, or why they did not come. */
+  #compared(words: Words, now: ReturnType<typeof instant>): ClusterEvent {
+    const theirs = words.text('theirs') === undefined ? this.#theirs.agreement : agreementOf(words.needed('theirs'))
+    if (theirs === null) throw new Error('compared: the peer has said no digests yet')
+    const topic = (['haresources', 'authkeys', 'scripts'] as const).find(one => one === words.text('topic')) ?? 'haresources'
+    const said = (words.text('said') ?? '').split(';').filter(text => text !== '')
+    const differences = said.map(text => ({ topic, level: topic === 'haresources' ? 'error' : 'warn', text: text.replaceAll('_', ' ') }) as const)
+    const trouble = words.text('trouble')?.replaceAll('_', ' ') ?? null
+    return { kind: 'compared', now, theirs, differences: trouble === null ? differences : null, trouble }
   }
 
   #operated(words: Words, now: ReturnType<typeof instant>): ClusterEvent {
@@ -190,9 +206,10 @@ class StoryPlayer {
     theirs.phase = nodePhases.find(phase => phase === words.text('phase')) ?? theirs.phase
     const listed = words.text('groups')
     if (listed !== undefined) theirs.groups = listed === '-' ? [] : listed.split(',').map(text => viewOf(text, settings))
+    if (words.text('agreement') !== undefined) theirs.agreement = agreementOf(words.needed('agreement'))
     const ack = (words.text('ack') ?? `${settings.self.generation}.${state.sequence}`).split('.')
     const acknowledged = ack[0] === '-' || state.sequence === 0 ? null : { generation: Number(ack[0]), sequence: Number(ack[1]) }
-    const view: NodeView = { phase: theirs.phase, acknowledged, hearsPeer: words.text('hears') !== 'no' && acknowledged !== null, groups: theirs.groups, health: wellHealth, agreement: null }
+    const view: NodeView = { phase: theirs.phase, acknowledged, hearsPeer: words.text('hears') !== 'no' && acknowledged !== null, groups: theirs.groups, health: wellHealth, agreement: theirs.agreement }
     const status = words.text('status') === 'dead' ? 'dead' : theirs.phase === 'probing' || theirs.phase === 'joining' ? 'up' : 'active'
     const message = statusMessage(this.#sender(words), { sequence: theirs.sequence, status, deadtimeMs: settings.timing.deadtimeMs, view }, surroundings)
     return known(readHeard(message))
@@ -289,6 +306,12 @@ function settingsOf(words: Words): ClusterSettings {
     heldEpochs: new Map(held.map(([key = '', epoch]) => [groups.find(one => one.key === key)?.id ?? key, Number(epoch)])),
     moveTimeoutMs: millis(5_000)
   }
+}
+
+/** `1.0,aa,bb,cc`: version, haresources, authkeys, scripts. */
+function agreementOf(text: string): Agreement {
+  const [version = '', haresources = '', authkeys = '', scripts = ''] = text.split(',')
+  return { version, haresources, authkeys, scripts }
 }
 
 /** `web@ha1:IPaddr,Filesystem`: key, home node, resources; a resource that ends in `?` must be asked for its status first. */
