@@ -28,7 +28,7 @@ export async function checkArbiter(config: ArbiterConfig, clock: Clock): Promise
     if (!version.ok) {
       findings[answering.length === 0 ? 'error' : 'warning'](config.position, {
         what: `the arbiter cannot be asked: ${version.reason}`,
-        why: answering.length === 0 ? 'a node that is alone may hold nothing without it' : 'one more such member, and nobody may hold anything alone',
+        why: answering.length === 0 ? 'a node that is alone may hold nothing without it' : 'without a majority of its members nobody may hold anything alone',
         fix: `look at it with: etcdctl --endpoints=${url} endpoint status`
       })
       continue

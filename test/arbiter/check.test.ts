@@ -20,7 +20,7 @@ t.test('check: all is well -> not a word, and nothing is left in etcd', options,
 t.test('check: one member does not answer -> a warning; none does -> an error', options, async t => {
   const server = await EtcdServer.start(t)
   const gone = endpoint(await freePort())
-  t.match(await check(configFor([server.endpoint, gone])), [/^ha.cf:7:1: warning: the arbiter cannot be asked: http:\/\/127.0.0.1:\d+: .*ECONNREFUSED.*; one more such member/])
+  t.match(await check(configFor([server.endpoint, gone])), [/^ha.cf:7:1: warning: the arbiter cannot be asked: http:\/\/127.0.0.1:\d+: .*ECONNREFUSED.*; without a majority of its members/])
   t.match(await check(configFor([gone])), [/^ha.cf:7:1: error: the arbiter cannot be asked: .*; a node that is alone may hold nothing without it/])
 })
 
