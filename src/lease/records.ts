@@ -105,7 +105,7 @@ export function encodeNode(record: NodeRecord, slot: Slot, area: Uint8Array, key
   writeSafe(body, record.beat, 24)
   writeSafe(body, record.sequence, 32)
   writeSafe(body, Math.floor(record.monotonicMs), 40)
-  writeSafe(body, record.wallMs, 48)
+  writeSafe(body, Math.floor(record.wallMs), 48)
   body.writeUInt32BE(Math.min(Math.ceil(record.promisedMs), promisedMsMax), 56)
   body.writeUInt8(stateNumbers[record.state], 60)
   body.writeUInt32BE(tenths(record.renewals.medianMs), 64)
@@ -151,7 +151,7 @@ export function encodePill(pill: PillRecord, slot: Slot, area: Uint8Array, keys:
   const body = Buffer.alloc(pillBytes)
   writeSafe(body, pill.generation, 0)
   writeSafe(body, pill.fromGeneration, 8)
-  writeSafe(body, pill.wallMs, 16)
+  writeSafe(body, Math.floor(pill.wallMs), 16)
   writeName(body, pill.from, 24)
   return seal({ magic: pillMagic, slot }, area, body, keys.active)
 }

@@ -22,7 +22,7 @@ import { Buffer } from 'node:buffer'
 import type { AuthKeys } from '../config/types.js'
 import type { LeaseSight, PoisonPill } from '../port/lease.js'
 import { commandPlace, headerPlace, nodePlace, otherSlot, type Slot } from './layout.js'
-import { decodeHeader, decodeNode, decodePill, type AreaHeader, type NodeRecord } from './records.js'
+import { decodeHeader, decodeNode, decodePill, type AreaHeader, type NodeRecord, type ReadNode } from './records.js'
 import { refusalWords, type SealRefusal } from './sealed.js'
 
 export type Look =
@@ -42,8 +42,10 @@ export type Look =
 
 /** What this node itself has put on the disk, so that a look can be checked against it. */
 export interface OwnSector {
-  /** The sectors of our last write that ended before the look began, null when a write overlapped or there was none. */
+  /** The sectors of our last write that ended well before the look began; null when there was none. */
   readonly settled: Uint8Array | null
+  /** Another write of ours was under way during the look: it may show that one instead, or a part of it. */
+  readonly isOverlapped: boolean
   readonly generation: number
 }
 
@@ -67,6 +69,7 @@ export class AreaWatch {
   readonly #peerName: string
   #headerSector: Buffer
   #headerKeyId: number
+  /** The other's slot as last seen; null before the first look. */
   #peerBytes: Buffer | null = null
   #peerRecord: (Omit<NodeRecord, 'datagram' | 'bootId'>) | null = null
   #sight: LeaseSight | null = null
@@ -116,6 +119,7 @@ export class AreaWatch {
     const { header, ownSlot, keys } = this.#options
     const read = decodeNode(slot, { slot: ownSlot, header }, keys())
     if (read.ok && read.record.state === 'released') return null // answered as an order below
+    if (own.isOverlapped && this.#isOursSince(read, settled, own)) return null
     const name = header.nodes[ownSlot]
     if (!read.ok) return { kind: 'unusable', isOtherArea: false, reason: `our own sector ${refusalWords[read.reason]}, though we wrote it and were told that it was written` }
     const written = decodeNode(settled, { slot: ownSlot, header }, keys())
@@ -129,10 +133,18 @@ export class AreaWatch {
     }
   }
 
+  /** While we write, the sector may hold what we write now, or be torn; what it may not hold is something older. */
+  #isOursSince(read: ReadNode, settled: Uint8Array, own: OwnSector): boolean {
+    if (!read.ok) return read.reason === 'torn'
+    const { header, ownSlot, keys } = this.#options
+    const written = decodeNode(settled, { slot: ownSlot, header }, keys())
+    return read.record.generation === own.generation && (!written.ok || read.record.beat > written.record.beat || read.record.generation > written.record.generation)
+  }
+
   /** An operator gave his word that this node is off while it is not: as good as an order to give up. */
   #isReleased(slot: Buffer, own: OwnSector): PoisonPill | null {
     const { settled } = own
-    if (settled === null || slot.subarray(0, settled.length).equals(settled)) return null
+    if (settled === null || own.isOverlapped || slot.subarray(0, settled.length).equals(settled)) return null
     return { generation: own.generation, from: 'operator' }
   }
 
@@ -143,15 +155,17 @@ export class AreaWatch {
     const { header, ownSlot, keys, leaseMs } = this.#options
     const read = decodeNode(slot, { slot: otherSlot(ownSlot), header }, keys())
     if (!read.ok && read.reason === 'torn' && !options.isSecondLook) return 'torn'
-    this.#peerBytes = Buffer.from(slot)
-    if (!read.ok && read.reason === 'empty' && before === null) return null
+    const isFirstLook = before === null
+    this.#peerBytes ??= Buffer.alloc(slot.length)
+    this.#peerBytes.set(slot)
+    if (!read.ok && read.reason === 'empty' && isFirstLook) return null
     const known = this.#peerRecord
     if (read.ok && (read.record.state === 'released' || known === null || isNewer(read.record, known))) {
       this.#noteFault(null)
-      return this.#onRecord(read.record, before === null)
+      return this.#onRecord(read.record, isFirstLook)
     }
     this.#noteFault(read.ok ? 'older' : read.reason)
-    if (before !== null) this.#changes += 1
+    if (!isFirstLook) this.#changes += 1
     this.#sight = {
       generation: known?.generation ?? 0,
       sequence: (known?.beat ?? 0) + this.#changes / changesMax,
