@@ -9,7 +9,7 @@ import { withShared } from '../agreement/shared-ha-cf.js'
 import { unifiedDiff } from '../agreement/unified.js'
 import { HaError } from '../base/errors.js'
 import { formatDiagnostic, isError, parseConfiguration, type ConfigurationResult } from '../config/configuration.js'
-import type { Diagnostic } from '../config/types.js'
+import type { Configuration, Diagnostic } from '../config/types.js'
 import type { PeerFile, PeerFiles } from '../control/protocol.js'
 import { readSource } from '../daemon/load-configuration.js'
 import type { Paths } from '../daemon/paths.js'
@@ -98,28 +98,29 @@ function ifMissing(error: unknown): null {
 }
 
 /**
- * The faults that the changes would bring, each as one line; empty when heartbeat starts with the result as well as with
- * what is there now. A fault that is there already does not keep a file from being replaced.
+ * The faults that the changes would bring, each as one line; empty when heartbeat starts with the result. What is wrong
+ * with this host already, such as a cable that is not there, does not keep a file from being replaced.
  */
 export async function faultsOf(changes: readonly SyncChange[], paths: Paths, nodeName: string): Promise<readonly string[]> {
-  const [now, then] = await Promise.all([findingsWith([], paths, nodeName), findingsWith(changes, paths, nodeName)])
-  const known = new Set(now.map(meaning))
-  return then.filter(isError).filter(found => !known.has(meaning(found))).map(formatDiagnostic)
+  const then = await configurationWith(changes, paths, nodeName)
+  if (!then.ok) return then.diagnostics.filter(isError).map(formatDiagnostic)
+  const now = await configurationWith([], paths, nodeName)
+  const known = now.ok ? new Set((await hostFaults(now.configuration, [], paths)).map(meaning)) : new Set()
+  return (await hostFaults(then.configuration, changes, paths)).filter(found => !known.has(meaning(found))).map(formatDiagnostic)
 }
 
 const meaning = (found: Diagnostic): string => `${found.what}; ${found.why}`
 
-async function findingsWith(changes: readonly SyncChange[], paths: Paths, nodeName: string): Promise<readonly Diagnostic[]> {
-  const result = await configurationWith(changes, paths, nodeName)
-  if (!result.ok) return result.diagnostics
-  const facts = await gatherHostFacts(result.configuration, paths)
+/** As `heartbeat check` finds them, were the changed scripts in place. */
+async function hostFaults(configuration: Configuration, changes: readonly SyncChange[], paths: Paths): Promise<readonly Diagnostic[]> {
+  const facts = await gatherHostFacts(configuration, paths)
   const scripts = new Map(facts.scripts)
   for (const change of changes) {
     const type = change.name.replace(/^resource\.d\//, '')
-    const isRunnable = change.before !== null || (change.mode & 0o111) !== 0
+    const isRunnable = change.before === null && (change.mode & 0o111) !== 0
     if (type !== change.name && isRunnable && scripts.get(type) === null) scripts.set(type, { path: change.path, style: 'r1', own: false })
   }
-  return [...result.diagnostics, ...hostFindings(result.configuration, { ...facts, scripts })]
+  return hostFindings(configuration, { ...facts, scripts }).filter(isError)
 }
 
 async function configurationWith(changes: readonly SyncChange[], paths: Paths, nodeName: string): Promise<ConfigurationResult> {
