@@ -31,6 +31,8 @@ export class GuardedAddress {
   mode: Mode = 'unknown'
   /** Absence, or an unexpected presence, is believed from this look on. */
   believedFrom = 0
+  /** After a repair absence is believed from this look on, or when it was seen before it vanished again (then 0). */
+  confirmedFrom = 0
   place: Place | null = null
   /** The interface it would come up on, as the script says; null until asked. */
   routedNic: string | null = null
@@ -49,6 +51,8 @@ export class GuardedAddress {
   strangeNic: string | null = null
   culprits: readonly string[] = []
   culpritText = ''
+  /** How often it was put back. */
+  count = 0
   #removals: Instant[] = []
   #untold = 0
   #toldAt: Instant | null = null
@@ -68,6 +72,7 @@ export class GuardedAddress {
   becomeBusy(): void {
     this.mode = 'busy'
     this.isAnnounced = false
+    this.confirmedFrom = 0
     this.#becomeWell()
     this.strangeNic = null
     this.culprits = []
@@ -78,6 +83,7 @@ export class GuardedAddress {
   putBack(nic: string, now: Instant): { readonly level: NoteLevel & ('warn' | 'info'); readonly text: string } | null {
     const tookMs = this.missingSince === null ? 0 : Math.round(elapsed(this.missingSince, now))
     this.#becomeWell()
+    this.count += 1
     this.#removals = [...this.#removals.filter(at => elapsed(at, now) < minuteMs), now].slice(-toldPerMinute - 1)
     const { address } = this.argument
     if (this.#removals.length <= toldPerMinute) {

@@ -119,7 +119,6 @@ export class HostNetworkWatch implements NetworkWatch {
     if (item === null || item.mode === 'up' || this.#handlers === null) return
     item.becomeBusy()
     item.mode = 'up'
-    item.place = null
     item.believedFrom = this.#monitor.look()
     this.#settle()
   }
@@ -187,6 +186,8 @@ export class HostNetworkWatch implements NetworkWatch {
   #settle(): void {
     if (this.#handlers === null) return
     for (const item of this.#items) {
+      // While it is being started, too: it may be gone again before its script has ended.
+      this.#notePlace(item)
       if (item.mode === 'up') this.#settleExpected(item)
       else if (item.mode === 'down') this.#settleUnexpected(item)
       this.#settleStanding(item)
@@ -196,35 +197,50 @@ export class HostNetworkWatch implements NetworkWatch {
     this.#settleCarrier()
   }
 
+  #notePlace(item: GuardedAddress): void {
+    const seen = this.#network.find(item.argument.address)[0]
+    const nic = seen === undefined ? '' : this.#nicOf(seen)
+    if (seen === undefined || nic === '') return
+    if (item.place === null) item.repairTrouble = null
+    item.place = { nic, seen }
+  }
+
   #settleExpected(item: GuardedAddress): void {
     const now = this.#options.clock.monotonic()
     const { address } = item.argument
-    const seen = this.#network.find(address)[0]
-    if (seen !== undefined) {
-      const wasKnown = item.place !== null
-      const nic = this.#nicOf(seen)
-      if (nic !== '') item.place = { nic, seen }
+    if (this.#network.find(address).length > 0) {
+      item.confirmedFrom = 0
       if (!item.isAnnounced) this.#check.add(targetOf(item))
       item.isAnnounced = true
       if (item.missingSince === null || this.#repair.isFor(item.id)) return
-      const note = item.putBack(nic, now)
-      if (!wasKnown) return
+      const note = item.putBack(item.nic ?? '', now)
       if (note !== null) this.#note(note.level, note.text)
       this.#announce(item)
       return this.#check.ask(item.id)
     }
-    if (this.#monitor.looks < item.believedFrom) return
-    item.missingSince ??= now
-    if (item.place === null && item.repairTrouble === null) {
+    if (!this.#isBelieved(item)) return
+    if (item.place === null) {
+      if (item.repairTrouble !== null) return
       // It was never seen here, so nobody knows how to put it back: a script that is not ours may do as it pleases.
       item.repairTrouble = `${address} is said to be started, but is on no interface of this host`
-      this.#note('warn', `${item.repairTrouble}; it cannot be guarded`)
+      return this.#note('warn', `${item.repairTrouble}; it cannot be guarded`)
     }
+    item.missingSince ??= now
     if (item.failure !== null) this.#onFailedRepair(item, item.failure, now)
+  }
+
+  /** Onto an interface that is switched off or absent nothing can be put; the carrier is told, and its return repairs. */
+  #hasRoom(item: GuardedAddress): boolean {
+    return this.#network.linkNamed(item.nic ?? '')?.isUp === true
+  }
+
+  #isBelieved(item: GuardedAddress): boolean {
+    return this.#monitor.looks >= Math.max(item.believedFrom, item.confirmedFrom)
   }
 
   #onFailedRepair(item: GuardedAddress, failure: string, now: Instant): void {
     item.failure = null
+    if (!this.#hasRoom(item)) return
     item.failures += 1
     item.retryAt = after(now, millis(Math.min(failurePauseMinMs * 2 ** (item.failures - 1), failurePauseMaxMs)))
     item.repairTrouble = `${item.argument.address} is gone from ${item.nic ?? 'this host'} and could not be put back: ${failure}`
@@ -286,9 +302,8 @@ export class HostNetworkWatch implements NetworkWatch {
     const { clock } = this.#options
     const now = clock.monotonic()
     if (this.#repair.isRunning) return
-    const missing = this.#items.filter(item => item.mode === 'up' && item.missingSince !== null && item.place !== null && this.#monitor.looks >= item.believedFrom)
-    // Onto an interface that is switched off or absent nothing can be put; the carrier is told, and its return repairs.
-    const possible = missing.filter(item => this.#network.find(item.argument.address).length === 0 && this.#network.linkNamed(item.nic ?? '')?.isUp === true)
+    const missing = this.#items.filter(item => item.mode === 'up' && item.missingSince !== null && item.place !== null && this.#isBelieved(item))
+    const possible = missing.filter(item => this.#network.find(item.argument.address).length === 0 && this.#hasRoom(item))
     const due = possible.filter(item => item.retryAt === null || item.retryAt <= now)
     if (due.length > 0) this.#repair.begin(due)
     const waiting = possible.filter(item => item.retryAt !== null && item.retryAt > now).map(item => item.retryAt ?? now)
@@ -302,7 +317,7 @@ export class HostNetworkWatch implements NetworkWatch {
     const look = this.#monitor.look()
     for (const item of this.#items) {
       if (!ids.includes(item.id) || item.mode !== 'up') continue
-      item.believedFrom = look
+      item.confirmedFrom = look
       if (wasEnded) continue
       item.retryAt = after(now, millis(repairGapMs))
       if (exitCode !== 0) item.failure = trouble
@@ -313,14 +328,19 @@ export class HostNetworkWatch implements NetworkWatch {
   #announce(item: GuardedAddress): void {
     const resource = this.#resourceOf(item)
     if (resource === null) return
-    const { agents } = this.#options
-    const told = (said: readonly string[]): void => this.#note('warn', `Could not announce ${item.argument.address}: ${said.join(' | ')}`)
+    const { agents, clock } = this.#options
+    const { count } = item
+    const failed = (said: readonly string[]): void => {
+      // Perhaps it was removed again in the meantime; then it is announced when it is back.
+      clock.schedule(doubtMs, () => {
+        if (item.mode === 'up' && item.missingSince === null && item.count === count) this.#note('warn', `Could not announce ${item.argument.address}: ${said.join(' | ')}`)
+      })
+    }
     agents.run({ resource, operation: 'announce', timeoutMs: announceLimitMs }, { signal: new AbortController().signal }).then(
       outcome => {
-        // Removed again meanwhile, it is announced when it is back.
-        if (outcome.kind !== 'ok' && item.mode === 'up' && item.missingSince === null) told(outcome.said)
+        if (outcome.kind !== 'ok') failed(outcome.said)
       },
-      (error: unknown) => told([String(error)])
+      (error: unknown) => failed([String(error)])
     )
   }
 
@@ -380,9 +400,12 @@ export class HostNetworkWatch implements NetworkWatch {
   }
 
   #onProbeTrouble(target: CheckTarget, trouble: string): void {
-    if (this.#isProbeTroubleTold) return
-    this.#isProbeTroubleTold = true
-    this.#note('warn', `Whether others use ${target.address} cannot be found out: ${trouble}. This is said once`)
+    // Perhaps the interface is just going; then the carrier says it.
+    this.#options.clock.schedule(doubtMs, () => {
+      if (this.#isProbeTroubleTold || this.#askableNic(target) === null) return
+      this.#isProbeTroubleTold = true
+      this.#note('warn', `Whether others use ${target.address} cannot be found out: ${trouble}. This is said once`)
+    })
   }
 }
 
@@ -390,6 +413,7 @@ export class HostNetworkWatch implements NetworkWatch {
 const repairGapMs = 50
 const failurePauseMinMs = 1_000
 const failurePauseMaxMs = 30_000
+const doubtMs = millis(500)
 const knownMax = 4
 
 const targetOf = (item: GuardedAddress): CheckTarget => ({ id: item.id, address: item.argument.address, family: item.argument.family })

@@ -15,6 +15,7 @@ const tcpdump = arping || needs('tcpdump', 'tcpdump')
 t.test('guard: an expected address is flushed -> put back as it was, announced, reported once', { skip: tcpdump }, async test => {
   const host = watchedHost(test, ['10.99.0.5/24/v0:web'], { listen: 'arp' })
   await host.start()
+  await until('the address to be known', () => host.watch.locate(0, 0) !== null)
   const before = host.world.inside(`ip -o addr show to ${service}`).replace(/ secondary/, '')
   host.world.inside('ip addr flush dev v0')
   const note = await host.noted(/10\.99\.0\.5 vanished from v0/)
