@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { HaError } from '../base/errors.js'
 import { millis } from '../base/units.js'
-import type { AuthKeys, Configuration } from '../config/types.js'
+import type { AuthKeys, Configuration, HaCf } from '../config/types.js'
 import type { Clock } from '../port/clock.js'
 import type { Arbiter } from '../port/arbiter.js'
 import type { Connectivity } from '../port/connectivity.js'
@@ -40,15 +40,17 @@ export interface CreatedSafeguards {
 export async function createSafeguards(source: SafeguardSource): Promise<CreatedSafeguards> {
   const { cf } = source.configuration
   const parts = { fencing: await fencing(source), lease: await lease(source), arbiter: await arbiter(source), connectivity: await connectivity(source) }
-  const settings: SafetySettings = {
-    fencing: cf.fencing === null ? null : { delayMs: cf.fencing.delayMs, timeoutMs: cf.fencing.timeoutMs, retryMs: fencingRetry },
-    // The disk is one more link, behind the media of ha.cf.
-    lease: cf.lease === null ? null : { leaseMs: cf.lease.leaseMs, intervalMs: cf.lease.intervalMs, link: cf.media.length },
-    arbiter: cf.arbiter === null ? null : { ttlMs: cf.arbiter.ttlMs },
-    quorum: cf.connectivity === null ? null : { deadpingMs: cf.connectivity.deadpingMs, of: cf.connectivity.targets.length }
-  }
-  return { parts, settings }
+  return { parts, settings: safetySettings(cf) }
 }
+
+/** What the core must know of it. */
+export const safetySettings = (cf: HaCf): SafetySettings => ({
+  fencing: cf.fencing === null ? null : { delayMs: cf.fencing.delayMs, timeoutMs: cf.fencing.timeoutMs, retryMs: fencingRetry },
+  // The disk is one more link, behind the media of ha.cf.
+  lease: cf.lease === null ? null : { leaseMs: cf.lease.leaseMs, intervalMs: cf.lease.intervalMs, link: cf.media.length },
+  arbiter: cf.arbiter === null ? null : { ttlMs: cf.arbiter.ttlMs },
+  quorum: cf.connectivity === null ? null : { deadpingMs: cf.connectivity.deadpingMs, of: cf.connectivity.targets.length }
+})
 
 async function fencing(source: SafeguardSource): Promise<FencingParts | null> {
   const { configuration, clock, logger, nodeName, runDir } = source

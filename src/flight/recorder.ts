@@ -17,7 +17,7 @@ import type { ClusterEvent, ClusterSettings, ClusterState } from '../cluster/typ
 import type { Clock } from '../port/clock.js'
 import { chronicled, emptyChronicle, type Chronicle } from './chronicle.js'
 import { FlightEncoder, type Durations } from './codec.js'
-import { operationUnderWay } from './operations.js'
+import { operationUnderWay } from '../resource/under-way.js'
 import { chunkBytes, encodeChunk, headerBytes, placeFor } from './ring.js'
 
 export const flightBytes = 8 * 1024 * 1024

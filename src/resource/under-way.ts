@@ -1,6 +1,6 @@
 /** Reads off a group's machine which script operation it waits for. Pure. */
 
-import type { GroupMachine, GroupOperation } from '../resource/group-machine.js'
+import type { GroupMachine, GroupOperation } from './group-machine.js'
 
 export interface UnderWay {
   /** Index of the resource in its group. */
