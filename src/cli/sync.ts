@@ -86,7 +86,7 @@ export async function sync(context: CommandContext, options: SyncOptions, ask: (
     const report = { fetched, plan, faults }
     if (!options.json) showPlan(context, report)
     const verdict = (note: string, status: number, installed: readonly Installed[] = []): number => say(context, options, { ...report, note, status, installed })
-    if (plan.changes.length === 0) return verdict(`${fetched.node} has the same files as ${fetched.peer}`, 0)
+    if (plan.changes.length === 0) return verdict(`every file that ${fetched.peer} offers is the same on ${fetched.node}`, 0)
     if (faults.length > 0) return verdict(`the files of ${fetched.peer} have faults on ${fetched.node}; nothing was changed`, exitStatuses.configuration.status)
     if (options.dryRun) return verdict(`${counted(plan.changes.length)} would change on ${fetched.node}; nothing was changed`, differs)
     const isAgreed = options.yes ? true : options.json ? null : await ask(`Replace ${counted(plan.changes.length)} on ${fetched.node} by those of ${fetched.peer}? [y/N] `)

@@ -44,7 +44,7 @@ t.test('sync: nothing differs -> says so, 0', async test => {
   const node = await fetched(test, { haresources: null, 'ha.cf': null })
   const ran = await node.run(heartbeat, 'sync')
   test.equal(ran.status, 0)
-  test.match(ran.out, /same files as ha2/)
+  test.match(ran.out, /every file that ha2 offers is the same on ha1/)
 })
 
 t.test('sync --dry-run: files differ -> unified with both names, 1, nothing changed', async test => {
