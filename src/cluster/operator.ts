@@ -9,7 +9,7 @@ import { beginStop, clearFailure } from '../resource/group-machine.js'
 import { isHeld, type GroupStateName } from '../wire/ownership.js'
 import { wish } from './decide-group.js'
 import { onHold } from './pauses.js'
-import { confirmOff } from './safety.js'
+import { confirmOff, lapseOf } from './safety.js'
 import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type Turn } from './turn.js'
 import type { OperatorRequest, PendingMove, Scope } from './types.js'
 
@@ -59,6 +59,8 @@ function onTakeover(turn: Turn, id: number, request: OperatorRequest & { kind: '
   const blockedHere = missing.filter(index => groupAt(turn, index).group.machine.run.kind === 'blocked')
   if (blockedHere.length > 0) return refuse(turn, id, `${keys(turn, blockedHere)} is blocked on this node: stop it by hand, then say heartbeat cleanup`)
   if (state.phase !== 'active') return refuse(turn, id, `this node is ${state.phase}; try again when it is active`)
+  const lapse = lapseOf(state, settings, now)
+  if (lapse !== null && !request.force) return refuse(turn, id, `${settings.self.name} may not hold it: ${lapse}`)
   const blockedThere = missing.filter(index => groupAt(turn, index).group.isBlockedThere)
   if (blockedThere.length > 0 && !request.force) {
     return refuse(turn, id, `${keys(turn, blockedThere)} is blocked on ${settings.peerName} and may still run there. When you know that it does not, say it with --force`)

@@ -8,7 +8,7 @@
  *  1. Both hold it (after a healed partition, or a stall): the larger epoch keeps it, that is, whoever started it last:
  *     clients and storage followed that start. Equal epochs: the home node, then the name that sorts first.
  *  2. One holds it and may keep it: it stays, unless the other asks for it (takeover), the holder has lost a right that the
- *     other has (lease, arbiter, ping nodes), the holder was put on standby, the other reaches more ping nodes, or
+ *     other has (lease, arbiter), or reaches no ping node where the other reaches some, the holder was put on standby, the other reaches more ping nodes, or
  *     auto_failback wants it home. It never leaves for a node that cannot take it, nor while an asked-for start goes on.
  *  3. Nobody holds it: a node that asks for it, then one with all rights, then one not on standby, then the better connected
  *     one, then the home node.
@@ -80,6 +80,8 @@ function placeHeld(rules: PlacementRules, holder: Standing, other: Standing): Pl
   if (other.wanted) return { node: other.name, reason: 'an operator asked for it there' }
   if (other.isFit && !holder.isFit) return { node: other.name, reason: `${holder.name} has lost a right to hold it` }
   if (!other.isFit && holder.isFit) return { node: holder.name, reason: 'it runs there' }
+  if (isCutOff(holder, other)) return { node: other.name, reason: `${holder.name} reaches no ping node` }
+  if (isCutOff(other, holder)) return { node: holder.name, reason: 'it runs there' }
   if (holder.avoid) return { node: other.name, reason: `an operator put ${holder.name} on standby` }
   if (!other.avoid && isBetterConnected(other, holder)) return { node: other.name, reason: `it reaches more ping nodes than ${holder.name}` }
   if (rules.autoFailback && other.name === rules.home && !other.avoid && !isBetterConnected(holder, other)) {
@@ -89,9 +91,12 @@ function placeHeld(rules: PlacementRules, holder: Standing, other: Standing): Pl
 }
 
 const rank = (rules: PlacementRules, node: Standing, other: Standing): number =>
-  (node.wanted ? 16 : 0) + (node.isFit ? 8 : 0) + (node.avoid ? 0 : 4) + (isBetterConnected(node, other) ? 2 : 0) + (node.name === rules.home ? 1 : 0)
+  (node.wanted ? 32 : 0) + (node.isFit ? 16 : 0) + (isCutOff(node, other) ? 0 : 8) + (node.avoid ? 0 : 4) + (isBetterConnected(node, other) ? 2 : 0) + (node.name === rules.home ? 1 : 0)
 
 /** Linux-HA's ipfail: more ping nodes answer here. Nodes that watch none, or not the same way, are not compared. */
 const isBetterConnected = (one: Standing, other: Standing): boolean => one.reached !== null && other.reached !== null && one.reached > other.reached
+
+/** It reaches nobody where the other reaches somebody: what it runs is of no use, whatever an operator once wished. */
+const isCutOff = (one: Standing, other: Standing): boolean => one.reached === 0 && isBetterConnected(other, one)
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
