@@ -140,9 +140,13 @@ export class Lab {
     await this.#cutAtOnce(node, 'up')
   }
 
-  /** Power loss: the cables go dark and everything on the node is gone, within milliseconds. Returns when it happened. */
+  /**
+   * Power loss: the cables go dark and everything on the node is gone, within milliseconds. Returns when it happened.
+   * The processor stops first: a daemon that lived on for a moment would see its cables go, and act on it.
+   */
   async powerOff(node: LabNode): Promise<number> {
     const at = monotonicMs()
+    node.freeze()
     await this.#cutAtOnce(node, 'down')
     await node.die()
     return at
