@@ -54,6 +54,7 @@ const statusDefaultMs = 20
 const fencingMs = 2_000
 const networkMs = 0.3
 const timelineMax = 1_000
+const repeatsMax = 3
 const lookEveryMs = 1
 
 export const whatIf = (options: WhatIfOptions): WhatIf => new World(options).run()
@@ -72,6 +73,7 @@ class World implements HostWorld {
   /** cut[link][from]. */
   readonly #cut: boolean[][]
   readonly #failing = new Set<string>()
+  readonly #notes = new Map<string, number>()
   #fencingFails = false
   #stirredAt: number
   #faultsLeft: number
@@ -131,6 +133,14 @@ class World implements HostWorld {
     if (this.#timeline.length < timelineMax) this.#timeline.push({ ms: Math.round(this.#ms()), node: host?.name ?? null, what })
   }
 
+  /** What comes again and again is no news after the third time, and nobody waits for its end. */
+  #note(host: Host, text: string): void {
+    const kind = `${host.name} ${text.replace(/\d+/g, '')}`
+    const times = (this.#notes.get(kind) ?? 0) + 1
+    this.#notes.set(kind, times)
+    if (times <= repeatsMax) this.tell(host, times === repeatsMax ? `${text} (and so on)` : text)
+  }
+
   stir(): void {
     this.#stirredAt = this.agenda.now
   }
@@ -140,8 +150,7 @@ class World implements HostWorld {
       case 'send-status':
         return this.#send(host, effect)
       case 'note':
-        if (effect.level !== 'debug' && !isNoise(effect.text)) this.tell(host, effect.text)
-        return
+        return effect.level === 'debug' || isNoise(effect.text) ? undefined : this.#note(host, effect.text)
       case 'answer':
       case 'progress':
         return this.tell(host, effect.text)
@@ -266,7 +275,7 @@ class World implements HostWorld {
   /** Nothing more is to be expected after so long without any news: longer than every wait of the core. */
   #quietMs(): number {
     const { safety, timing } = this.#hosts[0].settings
-    return 2_000 + 3 * Math.max(timing.deadtimeMs, safety.lease?.leaseMs ?? 0, safety.arbiter?.ttlMs ?? 0, safety.quorum?.deadpingMs ?? 0, safety.fencing?.delayMs ?? 0)
+    return 2_000 + 3 * Math.max(timing.deadtimeMs, safety.lease?.leaseMs ?? 0, safety.arbiter?.ttlMs ?? 0, safety.quorum?.deadpingMs ?? 0, safety.fencing?.delayMs ?? 0, safety.fencing?.retryMs ?? 0)
   }
 
   #serves = (host: Host, group: number): boolean => host.isPowered && host.hasCarrier && host.truth[group]?.every(Boolean) === true
@@ -284,6 +293,13 @@ class World implements HostWorld {
     return owners.length === 0 ? null : owners.join(' and ')
   }
 
+  #without(): readonly string[] {
+    return this.#options.faults.flatMap(fault => {
+      const why = missing(fault.act, this.#hosts[0].settings)
+      return why === null ? [] : [`${why}: '${fault.text}' changes nothing`]
+    })
+  }
+
   #assumptions(): readonly string[] {
     const { settings } = this.#hosts[0]
     const { safety } = settings
@@ -296,9 +312,18 @@ class World implements HostWorld {
       ...(safety.fencing === null ? [] : [`fencing answers after ${fencingMs / 1_000} s, and a node that was fenced stays off`]),
       ...(safety.lease === null ? [] : ['an access to the lease area takes 2 ms']),
       ...(safety.arbiter === null ? [] : ['the arbiter answers after 5 ms']),
+      ...this.#without(),
       ...(safety.fencing === null && safety.lease === null && safety.arbiter === null && safety.quorum === null ? ['nothing is configured against two owners: silence is taken for death'] : [])
     ]
   }
+}
+
+/** What a fault needs that is not there. */
+function missing(act: FaultAct, { safety }: ClusterSettings): string | null {
+  if (act.kind === 'disk' && safety.lease === null) return 'no lease area is configured'
+  if (act.kind === 'arbiter' && safety.arbiter === null) return 'no arbiter is configured'
+  if (act.kind === 'ping' && safety.quorum === null) return 'no ping node is configured'
+  return act.kind === 'fencing' && safety.fencing === null ? 'no fencing device is configured' : null
 }
 
 /** When the sentry ends a daemon that hangs: before the other node may take anything. */
