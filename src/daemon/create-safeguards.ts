@@ -10,7 +10,6 @@ import type { AuthKeys, Configuration, HaCf } from '../config/types.js'
 import type { Clock } from '../port/clock.js'
 import type { Arbiter } from '../port/arbiter.js'
 import type { Connectivity } from '../port/connectivity.js'
-import type { LeaseArea } from '../port/lease.js'
 import type { SafetySettings } from '../safety/types.js'
 import type { RootLogger } from './logger.js'
 import type { FencingParts, SafeguardParts } from './safeguards.js'
@@ -74,7 +73,7 @@ async function fencing(source: SafeguardSource): Promise<FencingParts | null> {
   }
 }
 
-async function lease(source: SafeguardSource): Promise<LeaseArea | null> {
+async function lease(source: SafeguardSource): Promise<SafeguardParts['lease']> {
   const { configuration, clock, logger, nodeName } = source
   const config = configuration.cf.lease
   if (config === null) return null
@@ -86,6 +85,7 @@ async function lease(source: SafeguardSource): Promise<LeaseArea | null> {
   const start = await checkLeaseAtStart(config, { nodes, keys: source.keys(), clock, disk: new DirectDisk(config.path), view: hostView })
   if (start.fault !== null) throw new HaError('HA_LEASE_REFUSED', start.fault)
   for (const text of start.notes) logger.warn({}, text)
+  if (start.trouble !== null) logger.error({}, start.trouble)
   return createLeaseArea({ config, self: nodeName, nodes, keys: () => source.keys(), clock, disk: new DirectDisk(config.path), bootId: bootId(), onNote: text => logger.info({}, text) })
 }
 

@@ -23,9 +23,14 @@ export interface FencingParts {
   test(onProof: (proof: FencingProof) => void): { stop(): void }
 }
 
+/** The area, and what its disk was measured to need. */
+export interface MeasuredLease extends LeaseArea {
+  status(): { readonly sentence: string }
+}
+
 export interface SafeguardParts {
   readonly fencing: FencingParts | null
-  readonly lease: LeaseArea | null
+  readonly lease: MeasuredLease | null
   readonly arbiter: Arbiter | null
   readonly connectivity: Connectivity | null
 }
@@ -98,7 +103,7 @@ export class Safeguards {
 
   texts(): SafeguardTexts {
     const { arbiter, connectivity, fencing, lease } = this.#parts
-    return { fencing: fencing?.devices.description ?? null, lease: lease?.description ?? null, arbiter: arbiter?.description ?? null, quorum: connectivity?.description ?? null }
+    return { fencing: fencing?.devices.description ?? null, lease: lease === null ? null : `${lease.description} (${lease.status().sentence})`, arbiter: arbiter?.description ?? null, quorum: connectivity?.description ?? null }
   }
 
   async close(): Promise<void> {

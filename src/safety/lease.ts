@@ -54,10 +54,13 @@ export function isReadable(lease: LeaseState, settings: LeaseSettings, now: Inst
   return lease.readAt !== null && now <= after(lease.readAt, millis(settings.intervalMs * staleIntervals))
 }
 
+/** How long the other's sector counts; a promise of 0 is an operator's word that the node is off (`heartbeat lease release`). */
+const promiseOf = (lease: LeaseState, settings: LeaseSettings): number => (lease.sight?.promisedMs === 0 ? 0 : Math.max(settings.leaseMs, lease.sight?.promisedMs ?? 0))
+
 /** When the other's lease will have run out for us if its sector does not move again; null while nothing was read. */
 export function peerLeaseEndsAt(lease: LeaseState, settings: LeaseSettings): Instant | null {
   if (lease.changedAt === null) return null
-  const promisedMs = Math.max(settings.leaseMs, lease.sight?.promisedMs ?? 0)
+  const promisedMs = promiseOf(lease, settings)
   return after(lease.changedAt, millis(promisedMs * (1 + driftOf) + marginMs))
 }
 
@@ -67,8 +70,8 @@ export function peerLeaseEndsAt(lease: LeaseState, settings: LeaseSettings): Ins
  */
 export function hasSeenItEnd(lease: LeaseState, settings: LeaseSettings): boolean {
   if (lease.changedAt === null || lease.readFrom === null) return false
-  const promisedMs = Math.max(settings.leaseMs, lease.sight?.promisedMs ?? 0)
-  return lease.readFrom >= after(lease.changedAt, millis((promisedMs - guardOf(settings.leaseMs)) * (1 + driftOf)))
+  const promisedMs = promiseOf(lease, settings)
+  return lease.readFrom >= after(lease.changedAt, millis(Math.max(0, promisedMs - guardOf(settings.leaseMs)) * (1 + driftOf)))
 }
 
 /** How long the other may be silent on a disk that carries its heartbeats: two of its writes, and two of our reads. */
@@ -76,5 +79,5 @@ export const diskPatience = (settings: LeaseSettings): Millis => millis(Math.min
 
 /** The other's sector moves: it lives, whatever the network says. */
 export function isBeating(lease: LeaseState, settings: LeaseSettings, now: Instant): boolean {
-  return lease.hasMoved && lease.changedAt !== null && isReadable(lease, settings, now) && now < after(lease.changedAt, diskPatience(settings))
+  return lease.hasMoved && lease.sight?.promisedMs !== 0 && lease.changedAt !== null && isReadable(lease, settings, now) && now < after(lease.changedAt, diskPatience(settings))
 }

@@ -7,7 +7,8 @@
  *
  * Invariants
  *  1. A configured proof that is missing means no, whatever else is known. Silence alone is never enough then.
- *  2. A lease or a key counts only some time after the silence was noticed here: the other one, whose right may have
+ *  2. A sector that was never written is no lease that has run out.
+ *  3. A lease or a key counts only some time after the silence was noticed here: the other one, whose right may have
  *     lapsed long before, needs that long to notice the silence and to let go.
  */
 
@@ -72,6 +73,10 @@ function byLease(safety: SafetyState, settings: SafetySettings, context: Permiss
   const { lease } = safety
   if (!isReadable(lease, settings.lease, context.now)) {
     return { isGranted: false, until: null, text: `the lease of ${context.peerName} cannot be read${lease.readTrouble === null ? '' : ` (${lease.readTrouble})`}` }
+  }
+  if (lease.sight === null) {
+    // It may have an area of its own on a disk of its own: what nobody ever wrote says nothing about anybody.
+    return { isGranted: false, until: null, text: `${context.peerName} has never written to the lease area: start heartbeat there once, or say heartbeat confirm-off ${context.peerName}` }
   }
   const endsAt = instant(Math.max(peerLeaseEndsAt(lease, settings.lease) ?? Number.POSITIVE_INFINITY, after(context.deadSince, noticeMs(context))))
   if (context.now < endsAt) return { isGranted: false, until: endsAt, text: `the lease of ${context.peerName} on the disk has not run out yet` }
