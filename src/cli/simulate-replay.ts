@@ -103,7 +103,8 @@ function report(context: CommandContext, found: Incident, comparison: Comparison
   const { first, then, changed } = comparison
   const ends = life.settings.groups.map((setup, index) => ({ key: setup.key, then: stateAt(comparison.endThen, index), changed: stateAt(comparison.endChanged, index) }))
   const told = (decisions: readonly Decision[]): readonly { at: string | null; what: string }[] => decisions.slice(first ?? decisions.length).slice(0, linesMax).map(one => ({ at: wall(one), what: one.what }))
-  const limits = `This is ${life.settings.self.name}'s side alone: the first difference is sure; after it, ${life.settings.peerName} might have answered otherwise than it did.`
+  const care = comparison.isFaithful ? '' : ' Even with the settings of then it does not decide all that was recorded (timers and scripts met otherwise): take it with care.'
+  const limits = `This is ${life.settings.self.name}'s side alone: the first difference is sure; after it, ${life.settings.peerName} might have answered otherwise than it did.${care}`
   if (options.json) {
     context.out(JSON.stringify({ ok: true, node: life.settings.self.name, changed: options.set, from: new Date(checkpoint.wallMs).toISOString(), events: stretches.reduce((sum, one) => sum + one.events.length, 0), alike: first ?? then.length, then: told(then), instead: told(changed), groups: ends, limits }))
     return

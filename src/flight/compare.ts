@@ -1,8 +1,9 @@
 /**
- * Lives a recorded incident a second time with a setting changed, and shows where the decisions differ. Pure.
+ * Lives a recorded incident twice more, once as it was and once with a setting changed, and shows where they differ. Pure.
  *
  * The evidence is the recorded one: what was heard, and when. The core's own wake-ups and the ends of its scripts depend on
- * what it decides, so those are made anew: a tick at each deadline, and each script takes as long as it took then.
+ * what it decides, so those are made anew: a tick at each deadline, and each script takes as long as it took then. Both
+ * are lived in this way, so that the milliseconds by which real timers are late are no difference.
  *
  * What it cannot know: how the other node would have answered other decisions. So the first difference is sure; what
  * follows it is what this node would have done if the other had said the same.
@@ -21,7 +22,8 @@ export interface Decision {
 }
 
 export interface Comparison {
-  /** What was decided then, from the events as they were recorded. */
+  /** The life with the settings of then decides what the recorded one did. */
+  readonly isFaithful: boolean
   readonly then: readonly Decision[]
   readonly changed: readonly Decision[]
   /** Index of the first decision that differs in its words or its moment; null when none does. */
@@ -39,9 +41,11 @@ export function compare(stretches: readonly Stretch[], settings: ClusterSettings
   const [first] = stretches
   if (first === undefined) return null
   const events = stretches.flatMap(stretch => stretch.events)
-  const then = liveRecorded(first.checkpoint.state, events, settings)
-  const other = liveChanged(first.checkpoint.state, events, changed, then.outcomes)
-  return { then: then.decisions, changed: other.decisions, first: firstDifference(then.decisions, other.decisions), endThen: then.state, endChanged: other.state }
+  const recorded = liveRecorded(first.checkpoint.state, events, settings)
+  const then = liveAnew(first.checkpoint.state, events, settings, recorded.outcomes)
+  const other = liveAnew(first.checkpoint.state, events, changed, recorded.outcomes)
+  const isFaithful = gist(recorded.decisions) === gist(then.decisions)
+  return { isFaithful, then: then.decisions, changed: other.decisions, first: firstDifference(then.decisions, other.decisions), endThen: then.state, endChanged: other.state }
 }
 
 interface Outcome {
@@ -52,21 +56,28 @@ interface Outcome {
 interface Lived {
   readonly state: ClusterState
   readonly decisions: readonly Decision[]
-  /** How each operation ended last, by `group/resource/operation`. */
-  readonly outcomes: ReadonlyMap<string, Outcome>
 }
 
-function liveRecorded(begin: ClusterState, events: readonly ClusterEvent[], settings: ClusterSettings): Lived {
+/** How each operation ended, time after time, by `group/resource/operation`. */
+type Outcomes = ReadonlyMap<string, readonly Outcome[]>
+
+/** The decisions whatever their order among each other and their figures. */
+const gist = (decisions: readonly Decision[]): string => decisions.map(one => one.what.replace(/\d+/g, '')).sort().join('\n')
+
+function liveRecorded(begin: ClusterState, events: readonly ClusterEvent[], settings: ClusterSettings): Lived & { readonly outcomes: Outcomes } {
   let state = begin
   const decisions: Decision[] = []
-  const outcomes = new Map<string, Outcome>()
+  const outcomes = new Map<string, Outcome[]>()
   const begun = new Map<string, Instant>()
   for (const event of events) {
     if (event.kind === 'operated') {
       const machine = state.groups[event.group]?.machine
       const under = machine === undefined || machine.attempt !== event.attempt ? null : operationUnderWay(machine)
       const since = begun.get(`${event.group}/${event.attempt}`)
-      if (under !== null && since !== undefined) outcomes.set(keyOf(event.group, under.index, under.operation), { tookMs: millis(event.now - since), outcome: event.outcome })
+      if (under !== null && since !== undefined) {
+        const key = keyOf(event.group, under.index, under.operation)
+        outcomes.set(key, [...(outcomes.get(key) ?? []), { tookMs: millis(event.now - since), outcome: event.outcome }])
+      }
     }
     const stepped = step(state, event, settings)
     state = stepped.state
@@ -76,7 +87,8 @@ function liveRecorded(begin: ClusterState, events: readonly ClusterEvent[], sett
   return { state, decisions, outcomes }
 }
 
-function liveChanged(begin: ClusterState, events: readonly ClusterEvent[], settings: ClusterSettings, outcomes: ReadonlyMap<string, Outcome>): Lived {
+function liveAnew(begin: ClusterState, events: readonly ClusterEvent[], settings: ClusterSettings, known: Outcomes): Lived {
+  const outcomes = new Map(known)
   let state = begin
   const decisions: Decision[] = []
   let ends: (ClusterEvent & { readonly kind: 'operated' })[] = []
@@ -100,7 +112,7 @@ function liveChanged(begin: ClusterState, events: readonly ClusterEvent[], setti
     if (event.kind === 'operated' && !inherited.delete(`${event.group}/${event.attempt}`)) continue
     take(event)
   }
-  return { state, decisions, outcomes }
+  return { state, decisions }
 }
 
 /** Takes, in their order, the deadlines and the ends of scripts that come before a moment. */
@@ -122,8 +134,10 @@ function passUntil(
   }
 }
 
-function planned(ends: (ClusterEvent & { readonly kind: 'operated' })[], effect: ClusterEffect & { readonly kind: 'operate' }, now: Instant, outcomes: ReadonlyMap<string, Outcome>): (ClusterEvent & { readonly kind: 'operated' })[] {
-  const known = outcomes.get(keyOf(effect.group, effect.index, effect.operation))
+function planned(ends: (ClusterEvent & { readonly kind: 'operated' })[], effect: ClusterEffect & { readonly kind: 'operate' }, now: Instant, outcomes: Map<string, readonly Outcome[]>): (ClusterEvent & { readonly kind: 'operated' })[] {
+  const key = keyOf(effect.group, effect.index, effect.operation)
+  const [known, ...later] = outcomes.get(key) ?? []
+  if (later.length > 0) outcomes.set(key, later) // the last one stands for all that come after it
   const kind = effect.operation === 'status' ? 'stopped' : 'ok'
   const { outcome, tookMs } = known ?? { tookMs: millis(100), outcome: { kind, exitCode: 0, signal: null, said: [] } as const }
   return [...ends, { kind: 'operated', now: after(now, tookMs), group: effect.group, attempt: effect.attempt, outcome }]
