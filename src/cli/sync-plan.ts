@@ -3,7 +3,7 @@
  * whether the configuration that comes of it is one heartbeat starts with. Nothing is written here.
  */
 
-import { lstat, readFile, realpath } from 'node:fs/promises'
+import { lstat, readFile, realpath, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { withShared } from '../agreement/shared-ha-cf.js'
 import { unifiedDiff } from '../agreement/unified.js'
@@ -59,7 +59,10 @@ async function contentOf(file: PeerFile): Promise<Uint8Array | null> {
   if (file.path === null) return null
   try {
     const content = await readFile(file.path)
-    if (sha256(content) === file.sha256) return content
+    if (sha256(content) === file.sha256) {
+      await unlink(file.path) // from here on it is in memory; nothing of the other node is left lying about
+      return content
+    }
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : null
     if (code === 'EACCES') throw new HaError('HA_NOT_PERMITTED', 'the fetched files are for root alone; run the command as root')

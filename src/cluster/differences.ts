@@ -66,7 +66,7 @@ function compareDigests(turn: Turn): void {
   const { agreement, comparison, peer } = turn.state
   const theirs = peer.view?.agreement ?? null
   if (peer.standing.kind !== 'alive' || theirs === null || agreement === null) return
-  if (comparison.mine === agreement && isSameAgreement(comparison.theirs, theirs)) return
+  if (isSameAgreement(comparison.mine, agreement) && isSameAgreement(comparison.theirs, theirs)) return
   const previous = comparison.found
   const told = differencesOfDigests(agreement, theirs, turn.settings.peerName, null)
   if (isDetailed(agreement, theirs)) {

@@ -16,7 +16,7 @@ const haCf = 'node ha1 ha2\nucast lo 127.0.0.9\nkeepalive 1\nwarntime 3\ndeadtim
 const authkeys = 'auth 1\n1 sha256 a-secret-of-sixteen\n'
 
 /** A node whose daemon has fetched these files: content, or null where both nodes have the same. */
-async function fetched(test: Test, files: Readonly<Record<string, string | null>>, more: Partial<PeerFiles> = {}): Promise<World & { readonly directory: string }> {
+async function fetched(test: Test, files: Readonly<Record<string, string | null>>, more: Partial<PeerFiles> = {}, tampered: string | null = null): Promise<World & { readonly directory: string }> {
   const some = world(test)
   const directory = some.context.paths.haDir
   fs.mkdirSync(path.join(directory, 'resource.d'))
@@ -27,12 +27,14 @@ async function fetched(test: Test, files: Readonly<Record<string, string | null>
   fs.writeFileSync(path.join(directory, 'resource.d/app'), '#!/bin/sh\n', { mode: 0o755 })
   const list = Object.entries(files).map(([name, content], index) => {
     const file = path.join(directory, 'sync', String(index))
-    if (content !== null) fs.writeFileSync(file, content)
     return { name, bytes: content?.length ?? 0, sha256: sha256(Buffer.from(content ?? '')), mode: 0o777, path: content === null ? null : file }
   })
   await some.serve((request, reply) => {
     if (request.kind === 'status') reply.done({ kind: 'status', status: report() })
-    else reply.done({ kind: 'files', node: 'ha1', peer: 'ha2', files: list, withheld: [], onlyHere: [], ...more })
+    else {
+      for (const one of list) if (one.path !== null) fs.writeFileSync(one.path, tampered ?? files[one.name] ?? '')
+      reply.done({ kind: 'files', node: 'ha1', peer: 'ha2', files: list, withheld: [], onlyHere: [], ...more })
+    }
   })
   return { ...some, directory }
 }
@@ -58,6 +60,7 @@ t.test('sync --dry-run: files differ -> unified with both names, 1, nothing chan
   test.match(ran.out, 'note: resource.d/app is on ha1 only; it is left alone')
   test.equal(read(node.directory, 'haresources'), 'ha1 app::1\n')
   test.strictSame(copies(node.directory), [])
+  test.strictSame(fs.readdirSync(path.join(node.directory, 'sync')), [], 'nothing fetched is left lying about')
 })
 
 t.test('sync --yes: a file replaced, one new -> content, copy of the old one, mode kept or cut down', async test => {
@@ -135,8 +138,7 @@ t.test('sync: no daemon, a fetch that failed, a fetched file that is not what wa
   })
   const failed = await failing.run(heartbeat, 'sync')
   test.strictSame([failed.status, failed.err], [13, 'ERROR: ha2 did not answer within 5000 ms\n'])
-  const node = await fetched(test, { haresources: 'ha1 app::2\n' })
-  fs.writeFileSync(path.join(node.directory, 'sync/0'), 'ha1 evil::2\n')
+  const node = await fetched(test, { haresources: 'ha1 app::2\n' }, {}, 'ha1 evil::2\n')
   test.equal((await node.run(heartbeat, 'sync', '--yes')).status, 13)
   test.equal(read(node.directory, 'haresources'), 'ha1 app::1\n')
 })
