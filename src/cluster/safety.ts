@@ -164,15 +164,35 @@ export function settleRights(turn: Turn): void {
   tellLapse(turn)
   noteConnected(turn)
   if (turn.state.safety.toldLapse !== null && turn.state.safety.fence.kind === 'fenced') voidProof(turn)
-  if (isPeerOff(turn.state, settings)) return
   const isAloneNow = isAlone(turn.state, settings)
-  if (!isAloneNow && !isUnheard(turn.state, settings, now)) return
+  if (isPeerOff(turn.state, settings) || (!isAloneNow && !isUnheard(turn.state, settings, now))) return forgetDropped(turn)
   const lapsed = heldGroups(turn).map(index => ({ index, why: lapseOfGroup(turn, index) ?? (isAloneNow ? carrierLapse(turn, index) : null) }))
+  dropRemains(turn)
   const reasons = new Set(lapsed.flatMap(one => (one.why === null ? [] : [one.why])))
   for (const why of reasons) letGo(turn, lapsed.filter(one => one.why === why).map(one => one.index), `${settings.self.name} is alone and ${why}`)
   const { pausedUntil } = turn.state.safety
   if (pausedUntil !== null && now >= pausedUntil) changeSafety(turn, { pausedUntil: null })
 }
+
+/** What is still being stopped, could not be stopped, or was not looked at yet has its address too, and the scripts take their time. */
+function dropRemains(turn: Turn): void {
+  const lapsed = remains(turn.state).filter(index => lapseOfGroup(turn, index) !== null)
+  const { dropped } = turn.state.safety
+  const due = lapsed.filter(index => !dropped.includes(index))
+  if (due.length > 0) turn.effects.push({ kind: 'drop-addresses', groups: due })
+  if (lapsed.join() !== dropped.join()) changeSafety(turn, { dropped: lapsed })
+}
+
+function forgetDropped(turn: Turn): void {
+  if (turn.state.safety.dropped.length > 0) changeSafety(turn, { dropped: [] })
+}
+
+/** Groups that this node neither holds nor has surely released. */
+const remains = (state: ClusterState): readonly number[] =>
+  state.groups.flatMap((group, index) => (['stopping', 'blocked', 'unknown'].includes(stateOf(group.machine.run)) ? [index] : []))
+
+/** Groups whose addresses may be up on this node. */
+export const addressed = (state: ClusterState): readonly number[] => state.groups.flatMap((group, index) => (['stopped', 'failed'].includes(stateOf(group.machine.run)) ? [] : [index]))
 
 /** A node without carrier cannot serve; one whose peer left in order has nobody who could do better. */
 function carrierLapse(turn: Turn, index: number): string | null {

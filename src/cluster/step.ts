@@ -26,7 +26,7 @@ import { decideGroup, isHeldByPeer } from './decide-group.js'
 import { noteDifferences, nothingCompared, onCompared } from './differences.js'
 import { onLinuxHa } from './linux-ha.js'
 import { onAsked, settleMoves } from './operator.js'
-import { healthOf, lapseOf, onArbiter, onCarrier, onConnectivity, onFencedEvent, onFencingTested, onLease, peerTiming, safetyDeadline, settleFence, settleRights, settleWanted, voidProof } from './safety.js'
+import { addressed, healthOf, lapseOf, onArbiter, onCarrier, onConnectivity, onFencedEvent, onFencingTested, onLease, peerTiming, safetyDeadline, settleFence, settleRights, settleWanted, voidProof } from './safety.js'
 import { noteReturn, settleHold, settleQuarantine } from './pauses.js'
 import { countRefused, reportRefused, refusalReportAt } from './refusals.js'
 import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type Turn } from './turn.js'
@@ -257,12 +257,13 @@ function onWoke(turn: Turn, stallMs: Millis, cause: string | null): void {
   const isOverdue = silence >= patience || (silence >= timing.deadtimeMs && lapseOf(state, settings, now) !== null)
   if (isOverdue) voidProof(turn)
   const told = `${Math.round(stallMs)} ms${cause === null ? '' : ` (${cause})`}`
-  if (!isOverdue || held.length === 0 || isStillOurs(turn)) {
+  const exposed = addressed(state)
+  if (!isOverdue || exposed.length === 0 || isStillOurs(turn)) {
     if (stallMs < timing.warntimeMs) return // ordinary under load; `heartbeat status` counts it
     note(turn, 'warn', `This node stood still for ${told}; that time is not held against ${settings.peerName}`)
     return
   }
-  turn.effects.push({ kind: 'drop-addresses', groups: held })
+  turn.effects.push({ kind: 'drop-addresses', groups: exposed })
   const reason = `this node stood still for ${told}, longer than ${settings.peerName} waits (${patience} ms)`
   note(turn, 'crit', `${reason}: releasing everything before looking around`)
   for (const index of held) {

@@ -98,6 +98,8 @@ export interface SafetyState {
   readonly connectivity: ConnectivityState | null
   /** We gave everything up to be safe: nothing is started alone before this moment. */
   readonly pausedUntil: Instant | null
+  /** Groups (indices) that are on their way out, or not looked at, whose addresses went when a right lapsed; each goes once. */
+  readonly dropped: readonly number[]
   /** Rights that have lapsed, as last told to the log. */
   readonly toldLapse: string | null
 }
@@ -111,5 +113,6 @@ export const unprovenSafety: SafetyState = {
   wanted: [],
   connectivity: null,
   pausedUntil: null,
+  dropped: [],
   toldLapse: null
 }
