@@ -271,7 +271,6 @@ async function makeDisk(directory: string, { diskMegabytes = 32, diskFrom }: Lab
   else if (diskMegabytes === 0) return null
   else await makeFileSystem(image, diskMegabytes)
   const device = (await command(['losetup', '--find', '--show', image])).trim()
-  fs.writeFileSync(path.join(directory, 'loop'), `${device}\n`)
   return device
 }
 

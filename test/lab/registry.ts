@@ -2,7 +2,7 @@
  * Knows which laboratories exist on this machine and removes them without leaving anything behind.
  *
  * Everything a laboratory makes carries its name: a directory /tmp/hblab/NAME, network namespaces NAME-*, processes with
- * `hblab:NAME:` among their arguments, and one loop device noted in the directory. So a laboratory can be removed by
+ * `hblab:NAME:` among their arguments, and loop devices on files in the directory. So a laboratory can be removed by
  * whoever comes later, even when the process that made it was killed with SIGKILL. Removal is synchronous, because it
  * also runs while a process exits, and may be repeated.
  */
@@ -57,12 +57,10 @@ export function remove(name: string): void {
     if (namespace.startsWith(`${name}-`)) run('ip', ['netns', 'delete', namespace])
   }
   const directory = directoryOf(name)
-  const note = path.join(directory, 'loop')
-  if (fs.existsSync(note)) {
-    const device = fs.readFileSync(note, 'utf8').trim()
+  for (const device of loopDevicesOn(directory)) {
     // The mounts of killed nodes go away a moment after their processes; until then the device is busy, and
     // `losetup --detach` then only asks the kernel to let go later, which is just as good.
-    if (backingFileOf(device)?.startsWith(directory) === true) run('losetup', ['--detach', device])
+    run('losetup', ['--detach', device])
   }
   fs.rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
 }
@@ -102,9 +100,19 @@ function ownerLives(directory: string): boolean {
   return startTimeOf(Number(pid)) === startTime
 }
 
-function backingFileOf(device: string): string | null {
-  const file = `/sys/block/${path.basename(device)}/loop/backing_file`
-  return fs.existsSync(file) ? fs.readFileSync(file, 'utf8').trim() : null
+/** `/dev/loopN` of every loop device whose file lies in the laboratory's directory. */
+function loopDevicesOn(directory: string): string[] {
+  const loops = fs.readdirSync('/sys/block').filter(name => name.startsWith('loop'))
+  return loops.filter(name => backingFileOf(name)?.startsWith(`${directory}/`) === true).map(name => `/dev/${name}`)
+}
+
+function backingFileOf(loop: string): string | null {
+  const file = `/sys/block/${loop}/loop/backing_file`
+  try {
+    return fs.readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    return goneOrThrow(error)
+  }
 }
 
 function kill(pid: number): void {

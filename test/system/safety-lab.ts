@@ -9,12 +9,15 @@
  */
 
 import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
-import { command, tryCommand } from '../lab/command.js'
-import { clientAddress } from '../lab/lab.js'
+import readline from 'node:readline'
+import { asAdministrator, command, tryCommand } from '../lab/command.js'
+import { clientAddress, projectDirectory } from '../lab/lab.js'
 import type { LabNode } from '../lab/node.js'
-import { Cluster, address, soonMs } from './cluster.js'
+import { markOf } from '../lab/registry.js'
+import { Cluster, address, group, soonMs } from './cluster.js'
 
 export const methods = ['fencing', 'lease', 'arbiter', 'quorum', 'none'] as const
 export type Method = (typeof methods)[number]
@@ -24,6 +27,7 @@ export const arbiterTtlMs = 3_000
 
 const blkio = '/sys/fs/cgroup/blkio'
 const etcdPort = 2379
+const counterPort = 7008
 
 interface Teardown {
   teardown(end: () => void | Promise<void>): void
@@ -45,6 +49,8 @@ export class SafetyLab {
   #disks: { readonly node: string; readonly device: string; readonly number: string }[] = []
   #etcd: ChildProcess | null = null
   #switch: NodeJS.Timeout | null = null
+  /** A power loss under way. */
+  #switching: Promise<void> = Promise.resolve()
 
   private constructor(cluster: Cluster, method: Method) {
     this.cluster = cluster
@@ -53,8 +59,9 @@ export class SafetyLab {
 
   static async running(test: Teardown, method: Method): Promise<SafetyLab> {
     const more = { fencing: fencingLines, lease: 'lease /run/lease 2', arbiter: `arbiter etcd http://${clientAddress}:${etcdPort} ttl=3`, quorum: `ping ${clientAddress}\ndeadping 1`, none: '' }[method]
-    const cluster = await Cluster.configured(test, { autoFailback: 'off', more })
+    const cluster = await Cluster.configured(test, { autoFailback: 'off', more, haresources: `n1 ${group} Recorder::app Counter\n` })
     const lab = new SafetyLab(cluster, method)
+    for (const node of cluster.lab.nodes) node.writeScript('Counter', counterScript(cluster.lab.name, cluster.lab.directory))
     test.teardown(() => lab.#dispose())
     await lab.#prepare()
     await lab.start(cluster.n1)
@@ -117,7 +124,7 @@ export class SafetyLab {
       if (asked === undefined) return
       isBusy = true
       const off = asked.isOn ? lab.powerOff(asked) : Promise.resolve(0)
-      void off
+      this.#switching = off
         .then(() => {
           fs.writeFileSync(path.join(lab.directory, `power.${asked.name}`), 'off\n')
           fs.rmSync(path.join(lab.directory, `off.${asked.name}`), { force: true })
@@ -183,6 +190,14 @@ export class SafetyLab {
     await ended
   }
 
+  /** A client that asks the counter all the time, and believes only answers to what it asked last. */
+  counts(): Counting {
+    const { lab } = this.cluster
+    const program = path.join(projectDirectory, 'dist/test/lab/counter-client.js')
+    const [file = 'env', ...args] = asAdministrator([...lab.enteringClient(), process.execPath, program, markOf(lab.name, 'counting'), address, String(counterPort), '10'])
+    return new Counting(spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] }))
+  }
+
   // --- looking ---------------------------------------------------------------------------------------------------------
 
   async holders(): Promise<string> {
@@ -223,15 +238,67 @@ export class SafetyLab {
 
   async #dispose(): Promise<void> {
     if (this.#switch !== null) clearInterval(this.#switch)
+    await this.#switching
     for (const node of this.cluster.lab.nodes) this.findDisk(node)
     await this.stopEtcd()
     this.cluster.lab.dispose()
     for (const disk of this.#disks) {
-      await tryCommand(['losetup', '--detach', disk.device])
       await tryCommand(['rmdir', path.join(blkio, `${this.cluster.lab.name}-${disk.node}`)])
     }
   }
 }
+
+/** The answers that a client believed, in order. */
+export class Counting {
+  readonly answers: { readonly atMs: number; readonly number: number; readonly node: string }[] = []
+  readonly #child: ChildProcess
+  readonly #ended: Promise<unknown>
+
+  constructor(child: ChildProcess) {
+    this.#child = child
+    this.#ended = once(child, 'exit')
+    if (child.stdout === null) throw new Error('the client has no output')
+    readline.createInterface({ input: child.stdout }).on('line', line => {
+      const [at = '', number = '', node = ''] = line.split(' ')
+      this.answers.push({ atMs: Number(at), number: Number(number), node })
+    })
+  }
+
+  /** Answers that only two counters at once can have given: a number that is not larger than the one before. */
+  doubled(): readonly string[] {
+    return this.answers.flatMap((answer, at) => {
+      const before = this.answers[at - 1]
+      return before === undefined || answer.number > before.number ? [] : [`${answer.node} answered ${answer.number} at ${answer.atMs} after ${before.node} had answered ${before.number} at ${before.atMs}`]
+    })
+  }
+
+  async stop(): Promise<void> {
+    this.#child.stdin?.end()
+    await this.#ended
+  }
+}
+
+/** Starts and stops test/lab/counter.ts; ready means that it reads its socket. */
+const counterScript = (labName: string, directory: string): string => `#!/bin/sh
+pidfile=/run/counter.pid
+alive() { [ -s $pidfile ] && kill -0 "$(cat $pidfile)" 2>/dev/null; }
+case $1 in
+  start)
+    alive && exit 0
+    rm -f /run/counter.out
+    ${process.execPath} ${path.join(projectDirectory, 'dist/test/lab/counter.js')} ${markOf(labName, 'counter')} "$(uname -n)" ${address} ${counterPort} ${directory}/count >/run/counter.out 2>&1 </dev/null &
+    echo $! >$pidfile
+    until grep -q ready /run/counter.out; do alive || { cat /run/counter.out; exit 1; }; sleep 0.01; done
+    ;;
+  stop)
+    alive || exit 0
+    pid=$(cat $pidfile)
+    kill -KILL "$pid"
+    while kill -0 "$pid" 2>/dev/null; do sleep 0.01; done
+    ;;
+  status) if alive; then echo running; else echo stopped; fi ;;
+esac
+`
 
 const fencingLines = ['stonith_host * fence_lab', 'fence_delay 1', 'fence_action off', 'fence_timeout 10', 'fence_test off'].join('\n')
 

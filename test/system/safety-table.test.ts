@@ -1,7 +1,7 @@
 /**
  * The table "Who owns what when something is lost" of README.md, tried with real daemons: each row is done to the owner n1
- * under each means against two owners, and the group must come to rest where the table says. A client asks the address all
- * the time; under fencing, lease and arbiter no two nodes may answer at once.
+ * under each means against two owners, and the group must come to rest where the table says. A client counts through the
+ * address all the time; under fencing, lease and arbiter no number may be given twice, as two owners would.
  */
 
 import fs from 'node:fs'
@@ -91,14 +91,13 @@ for (const method of methods) {
       if (expected === undefined) throw new Error(`README.md: "${row.expected[method]}" is none of ${Object.keys(words).join(', ')}`)
       const before = lab.cluster.deeds().length
       const brokenAt = monotonicMs()
-      const probe = lab.cluster.lab.probe({ address: '10.77.0.100' })
+      const counting = lab.counts()
       await fault.break(lab)
       await lab.cluster.lab.waitFor(`${row.fault} lost: ${expected}`, async () => (await lab.holders()) === expected, restWithinMs)
       // It must also stay so, for longer than any patience that is still running out.
       await lab.cluster.watch(`${row.fault} lost: still ${expected}`, async () => (await lab.holders()) === expected, 2 * deadtimeMs)
       await fault.mend(lab)
       await lab.cluster.lab.waitFor(`${row.fault} mended: one owner`, async () => ['n1', 'n2'].includes(await lab.holders()), soonMs)
-      await probe.stop()
       if (!mayOwnTwice.has(method)) {
         // What has no power runs nothing, and what stands still serves nobody.
         const isDead = !lab.n1.isOn || row.fault.startsWith('itself')
@@ -106,6 +105,9 @@ for (const method of methods) {
       }
       test.pass(`${row.fault}: ${row.expected[method]}`)
       await lab.restore()
+      await counting.stop()
+      if (!mayOwnTwice.has(method)) test.strictSame(counting.doubled(), [], `${row.fault}: no number given twice in ${counting.answers.length} answers`)
+      test.ok(counting.answers.length > 0, `${row.fault}: clients were served`)
     }
   })
 }
