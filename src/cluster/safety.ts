@@ -164,6 +164,7 @@ export function settleRights(turn: Turn): void {
   tellLapse(turn)
   noteConnected(turn)
   if (turn.state.safety.toldLapse !== null && turn.state.safety.fence.kind === 'fenced') voidProof(turn)
+  if (turn.state.safety.toldLapse !== null) distrustFarewell(turn)
   const isAloneNow = isAlone(turn.state, settings)
   if (isPeerOff(turn.state, settings) || (!isAloneNow && !isUnheard(turn.state, settings, now))) return forgetDropped(turn)
   const lapsed = heldGroups(turn).map(index => ({ index, why: lapseOfGroup(turn, index) ?? (isAloneNow ? carrierLapse(turn, index) : null) }))
@@ -210,6 +211,17 @@ export function isPeerOff(state: ClusterState, settings: ClusterSettings): boole
 export function voidProof(turn: Turn): void {
   const { fence } = turn.state.safety
   if (fence.kind !== 'idle' && !isPeerOff(turn.state, turn.settings)) changeSafety(turn, { fence: { kind: 'idle' } })
+}
+
+/**
+ * A farewell says that the peer released everything then. While we had no right, or slept, it may have been started and have
+ * taken over, unheard: what it needs our permission for, we need a proof for. With fencing alone it would have shot us.
+ */
+export function distrustFarewell(turn: Turn): void {
+  const { peer } = turn.state
+  const { arbiter, fencing, lease, quorum } = turn.settings.safety
+  if (peer.standing.kind !== 'left' || (fencing !== null && lease === null && arbiter === null && quorum === null)) return
+  turn.state = { ...turn.state, peer: { ...peer, standing: { kind: 'dead', since: turn.now, reason: 'it was stopped in order, and may have been started since' } } }
 }
 
 /** Not heard for so long that a node without every right must count itself alone, whatever patience it has otherwise. */

@@ -26,7 +26,7 @@ import { decideGroup, isHeldByPeer } from './decide-group.js'
 import { noteDifferences, nothingCompared, onCompared } from './differences.js'
 import { onLinuxHa } from './linux-ha.js'
 import { onAsked, settleMoves } from './operator.js'
-import { addressed, healthOf, lapseOf, onArbiter, onCarrier, onConnectivity, onFencedEvent, onFencingTested, onLease, peerTiming, safetyDeadline, settleFence, settleRights, settleWanted, voidProof } from './safety.js'
+import { addressed, distrustFarewell, healthOf, lapseOf, onArbiter, onCarrier, onConnectivity, onFencedEvent, onFencingTested, onLease, peerTiming, safetyDeadline, settleFence, settleRights, settleWanted, voidProof } from './safety.js'
 import { noteReturn, settleHold, settleQuarantine } from './pauses.js'
 import { countRefused, reportRefused, refusalReportAt } from './refusals.js'
 import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type Turn } from './turn.js'
@@ -255,7 +255,10 @@ function onWoke(turn: Turn, stallMs: Millis, cause: string | null): void {
   const silence = elapsed(state.sentAt ?? state.startedAt, now)
   // A hold is waited for by a peer that knows of it; one that was started since knows nothing, and may hold what we lost.
   const isOverdue = silence >= patience || (silence >= timing.deadtimeMs && lapseOf(state, settings, now) !== null)
-  if (isOverdue) voidProof(turn)
+  if (isOverdue) {
+    voidProof(turn)
+    distrustFarewell(turn)
+  }
   const told = `${Math.round(stallMs)} ms${cause === null ? '' : ` (${cause})`}`
   const exposed = addressed(state)
   if (!isOverdue || exposed.length === 0 || isStillOurs(turn)) {
