@@ -38,6 +38,8 @@ export class Sentry {
   readonly #limits: { readonly waitMs: Millis; readonly graceMs: Millis; readonly everyMs: Millis }
   #child: ChildProcess | null = null
   #fedAt: Instant | null = null
+  /** What the sentry knows. */
+  #lastLine = ''
   #restart: Scheduled | null = null
   #isClosing = false
 
@@ -59,6 +61,7 @@ export class Sentry {
     const child = spawn(file, args, { stdio: ['pipe', 'ignore', 'inherit'], detached: true, env: sentryEnvironment() })
     this.#child = child
     this.#fedAt = null
+    this.#lastLine = ''
     child.on('error', error => this.#lost(child, error.message))
     child.on('exit', (code, signal) => this.#lost(child, `it ended with ${signal ?? `status ${code ?? '?'}`}`))
     child.stdin?.on('error', () => undefined) // its end is told by `exit`
@@ -69,11 +72,13 @@ export class Sentry {
   feed(now: Instant, fed: { readonly addresses: () => readonly string[]; readonly holdMs: number; readonly isNews: boolean }): void {
     const { everyMs, graceMs, waitMs } = this.#limits
     if (this.#fedAt !== null && now < after(this.#fedAt, everyMs) && !fed.isNews) return
-    const text = fed.addresses().join(' ')
+    const addresses = fed.addresses().join(' ')
     const stdin = this.#child?.stdin
     if (stdin === null || stdin === undefined || stdin.destroyed || stdin.writableLength > backlogMax) return
     this.#fedAt = now
-    stdin.write(`${seconds(waitMs + fed.holdMs)} ${seconds(graceMs)}${text === '' ? '' : ` ${text}`}\n`)
+    const line = `${seconds(waitMs + fed.holdMs)} ${seconds(graceMs)}${addresses === '' ? '' : ` ${addresses}`}`
+    stdin.write(line === this.#lastLine ? '.\n' : `${line}\n`)
+    this.#lastLine = line
   }
 
   /** An orderly end: the watchdog device is switched off, the sentry goes. */

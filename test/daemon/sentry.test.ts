@@ -62,7 +62,7 @@ function watch(t: Test, environment: Readonly<Record<string, string>> = {}): Wat
 t.test('sentry: fed in time -> takes nothing off, feeds the watchdog with every line', async t => {
   const watched = watch(t)
   for (let round = 1; round <= 5; round += 1) {
-    watched.feed('30 1 10.0.0.5/24@eth0')
+    watched.feed(round === 1 ? '30 1 10.0.0.5/24@eth0' : '.')
     await until(t, () => watched.device().length === round)
   }
   watched.feed('bye')
@@ -97,6 +97,14 @@ t.test('sentry: the newest line counts -> addresses released meanwhile are left 
   watched.feed('0.1 0.05')
   t.equal(await watched.died, 'SIGKILL')
   t.strictSame(watched.dropped(), [])
+})
+
+t.test('sentry: the line before repeated by a dot -> its limit and its addresses still count', async t => {
+  const watched = watch(t)
+  watched.feed('0.2 0.05 10.0.0.5/24@eth0')
+  watched.feed('.')
+  t.equal(await watched.died, 'SIGKILL')
+  t.strictSame(watched.dropped(), ['address del 10.0.0.5/24 dev eth0'])
 })
 
 t.test('sentry: end of file, since the daemon died -> ends, touches nothing, leaves the watchdog counting', async t => {
