@@ -56,12 +56,33 @@ const movedFactsMax = 16
 
 /** Takes one step of the core into the chronicle; the same object when nothing is worth a word. */
 export function chronicled(chronicle: Chronicle, event: ClusterEvent, before: ClusterState, now: ClusterState, settings: ClusterSettings): Chronicle {
+  if (isOrdinary(event, before, now)) return chronicle
   const found = [...nodeFacts(event, before, now, settings), ...groupFacts(before, now, settings)]
-  const isMoving = found.length > 0 || before.groups !== now.groups || before.peer.view?.groups !== now.peer.view?.groups || before.peer.standing !== now.peer.standing
+  const isMoving = found.length > 0 || !isSame(before.groups, now.groups) || before.peer.view?.groups !== now.peer.view?.groups || before.peer.standing !== now.peer.standing
   if (!isMoving) return chronicle
   const facts = found.length === 0 ? chronicle.facts : [...chronicle.facts, ...found].slice(-factsMax)
   return settings.groups.reduce((known, _, index) => follow(known, before, now, settings, index), { ...chronicle, facts })
 }
+
+/** A sign of life that changed nothing anybody would ask about: almost every event. */
+export function isOrdinary(event: ClusterEvent, before: ClusterState, now: ClusterState): boolean {
+  if (event.kind !== 'tick' && event.kind !== 'heard' && event.kind !== 'lease') return false
+  const { peer, safety } = now
+  return (
+    isSame(before.groups, now.groups) &&
+    before.peer.standing === peer.standing &&
+    before.peer.generation === peer.generation &&
+    before.peer.view?.groups === peer.view?.groups &&
+    before.isPortClosed === now.isPortClosed &&
+    before.safety.fence === safety.fence &&
+    before.safety.toldLapse === safety.toldLapse &&
+    before.safety.connectivity === safety.connectivity &&
+    now.links.every((link, index) => link.isUp === before.links[index]?.isUp)
+  )
+}
+
+/** The core makes the list anew with every datagram it sends, but not what has not changed in it. */
+const isSame = (one: ClusterState['groups'], other: ClusterState['groups']): boolean => one === other || one.every((group, index) => group === other[index])
 
 // --- facts about nodes ---------------------------------------------------------------------------------------------------
 
@@ -125,7 +146,7 @@ function askedText(request: OperatorRequest, self: string): string {
 // --- facts about groups --------------------------------------------------------------------------------------------------
 
 function groupFacts(before: ClusterState, now: ClusterState, settings: ClusterSettings): readonly Fact[] {
-  if (before.groups === now.groups && before.peer.view?.groups === now.peer.view?.groups) return []
+  if (isSame(before.groups, now.groups) && before.peer.view?.groups === now.peer.view?.groups) return []
   return settings.groups.flatMap((setup, index) => {
     const one = before.groups[index]
     const other = now.groups[index]

@@ -92,49 +92,40 @@ export class FlightEncoder {
     this.#out.text(JSON.stringify(plainSettings(settings)))
   }
 
-  /** Says whether it was an ordinary sign of life, of which thousands come an hour. */
-  event(event: ClusterEvent): boolean {
+  event(event: ClusterEvent): void {
     switch (event.kind) {
       case 'tick':
-        this.#head(tags.tick, event.now)
-        return true
+        return this.#head(tags.tick, event.now)
       case 'heard':
         return this.#heard(event)
       case 'lease':
         return this.#lease(event)
       default:
-        this.#full(event)
-        return false
+        return this.#full(event)
     }
   }
 
-  #heard(event: ClusterEvent & { kind: 'heard' }): boolean {
+  #heard(event: ClusterEvent & { kind: 'heard' }): void {
     const { heard } = event
     const before = this.#context.heard
     this.#context.heard = heard
     if (heard === before) {
       this.#head(tags.twin, event.now)
-      this.#out.count(event.link)
-      return true
+      return this.#out.count(event.link)
     }
-    if (before === null || !isSuccessor(before, heard)) {
-      this.#full(event)
-      return false
-    }
+    if (before === null || !isSuccessor(before, heard)) return this.#full(event)
     this.#head(tags.next, event.now)
     this.#out.count(event.link)
     this.#out.count((heard.sequence ?? 0) - (before.sequence ?? 0))
     this.#out.count((heard.view?.acknowledged?.sequence ?? 0) - (before.view?.acknowledged?.sequence ?? 0))
-    return true
   }
 
-  #lease(event: ClusterEvent & { kind: 'lease' }): boolean {
+  #lease(event: ClusterEvent & { kind: 'lease' }): void {
     const { report } = event
     if (report.kind === 'written') {
       this.#head(tags.written, event.now)
       this.#time(report.from)
-      this.#out.number(report.tookMs)
-      return true
+      return this.#out.number(report.tookMs)
     }
     if (report.kind === 'read') {
       const before = this.#context.sight?.report ?? null
@@ -142,12 +133,10 @@ export class FlightEncoder {
       if (before !== null && isNextSight(before, report)) {
         this.#head(tags.read, event.now)
         this.#out.count((report.peer?.sequence ?? 0) - (before.peer?.sequence ?? 0))
-        this.#out.number(report.tookMs)
-        return true
+        return this.#out.number(report.tookMs)
       }
     }
     this.#full(event)
-    return false
   }
 
   #full(event: ClusterEvent): void {

@@ -77,7 +77,7 @@ t.test('a file that cannot be made -> told once', async t => {
   t.match(troubles[0], /ENOENT/)
 })
 
-t.test('quiet heartbeats -> written once a second by the events themselves, no timer', async t => {
+t.test('quiet heartbeats -> written every ten seconds by the events themselves, no timer', async t => {
   const life = await oneLife()
   const tape = new Tape(2 * 1024 * 1024)
   const clock = new VirtualClock()
@@ -93,14 +93,14 @@ t.test('quiet heartbeats -> written once a second by the events themselves, no t
   await recorder.idle()
   const { state } = life.steps.at(-1) as NonNullable<(typeof life.steps)[number]>
   const from = state.at
-  for (let at = 0; at < 100; at += 1) {
+  for (let at = 0; at < 1_000; at += 1) {
     recorder.before({ kind: 'tick', now: instant(from + at * 100) }, state)
     await Promise.resolve()
     await Promise.resolve()
   }
   await recorder.idle()
   t.equal(timers, 0)
-  t.ok(tape.writes >= 9 && tape.writes <= 14, `${tape.writes} writes in 10 s`)
+  t.ok(tape.writes >= 9 && tape.writes <= 14, `${tape.writes} writes in 100 s`)
 })
 
 t.test('a real file -> made whole, mode 600, found again by the next life, replaced when it is none of ours', async t => {

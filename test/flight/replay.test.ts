@@ -43,7 +43,7 @@ t.test('record: a quiet pair of nodes -> a few bytes an event', async t => {
 })
 
 t.test('ring: many times round in a small file -> the newest part is replayed, from a checkpoint on', async t => {
-  const { lives } = await recordedWorld({ seed: 11, keepaliveMs: 10, deadtimeMs: 60 }, 128 * 1024)
+  const { lives } = await recordedWorld({ seed: 12, keepaliveMs: 10, deadtimeMs: 60 }, 48 * 1024)
   const life = longest(lives)
   const chunks = readChunks(life.tape.bytes)
   t.ok((chunks[0]?.number ?? 0) > 1, `the oldest chunks are gone: ${chunks[0]?.number ?? 0} of ${chunks.at(-1)?.number ?? 0}`)
