@@ -34,7 +34,7 @@ export function changeSafety(turn: Turn, change: Partial<SafetyState>): void {
 export function onLease(turn: Turn, report: LeaseReport): void {
   const { settings, state, now } = turn
   const before = state.safety.lease
-  const lease = onLeaseReport(before, report, now)
+  const lease = onLeaseReport(before, report, { now, settings: settings.safety.lease })
   changeSafety(turn, { lease })
   if (report.kind === 'trouble' && before.readTrouble === null && before.writeTrouble === null) note(turn, 'error', `The lease on the disk cannot be ${report.operation === 'read' ? 'read' : 'renewed'}: ${report.reason}`)
   const wasTroubled = before.readTrouble !== null || before.writeTrouble !== null

@@ -23,10 +23,16 @@ const marginMs = 50
 /** Nothing was read for this many intervals: what the disk showed may long be untrue. */
 const staleIntervals = 4
 
-export function onLeaseReport(lease: LeaseState, report: LeaseReport, now: Instant): LeaseState {
+export function onLeaseReport(lease: LeaseState, report: LeaseReport, context: { readonly now: Instant; readonly settings: LeaseSettings | null }): LeaseState {
+  const { now, settings } = context
   switch (report.kind) {
     case 'written':
-      return { ...lease, renewedFrom: instant(Math.max(lease.renewedFrom ?? report.from, report.from)), writeTrouble: null }
+      return {
+        ...lease,
+        renewedFrom: instant(Math.max(lease.renewedFrom ?? report.from, report.from)),
+        visibleSince: isUnbroken(lease, settings, now) ? lease.visibleSince : now,
+        writeTrouble: null
+      }
     case 'trouble':
       return report.operation === 'read' ? { ...lease, readTrouble: report.reason } : { ...lease, writeTrouble: report.reason }
     case 'read': {
@@ -37,6 +43,12 @@ export function onLeaseReport(lease: LeaseState, report: LeaseReport, now: Insta
       return isSame ? known : { ...known, changedAt: now, hasMoved: lease.readAt !== null }
     }
   }
+}
+
+/** This renewal ended before the last one had run out: the other node has never had reason to count us as gone. */
+function isUnbroken(lease: LeaseState, settings: LeaseSettings | null, now: Instant): boolean {
+  if (lease.visibleSince === null || lease.renewedFrom === null || settings === null) return false
+  return now < after(lease.renewedFrom, millis(settings.leaseMs - guardOf(settings.leaseMs)))
 }
 
 /** How long before its end a lease alone no longer carries: the time to take addresses off and stop scripts. */
@@ -67,9 +79,12 @@ export function peerLeaseEndsAt(lease: LeaseState, settings: LeaseSettings): Ins
 /**
  * The last good read was issued when the other's own count had ended, and still showed nothing new: had it been renewed in
  * time, we would have seen it. A slow read that ended just now may show a sector as it was long ago.
+ *
+ * And it was issued when our own renewal already stood there. Where a disk was lost to both and comes back, both find the
+ * other's lease run out; whoever looks after having written sees the other's write, or the other will see his.
  */
 export function hasSeenItEnd(lease: LeaseState, settings: LeaseSettings): boolean {
-  if (lease.changedAt === null || lease.readFrom === null) return false
+  if (lease.changedAt === null || lease.readFrom === null || lease.visibleSince === null || lease.readFrom < lease.visibleSince) return false
   const promisedMs = promiseOf(lease, settings)
   return lease.readFrom >= after(lease.changedAt, millis(Math.max(0, promisedMs - guardOf(settings.leaseMs)) * (1 + driftOf)))
 }

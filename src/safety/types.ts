@@ -62,6 +62,8 @@ export type FenceState =
 export interface LeaseState {
   /** The moment before the last write that succeeded was issued. */
   readonly renewedFrom: Instant | null
+  /** Since when our sector has shown a lease of ours without a gap: the end of the first write after the last gap. */
+  readonly visibleSince: Instant | null
   /** When the area was last read without fault: the moment before that read was issued, and the one after it ended. */
   readonly readFrom: Instant | null
   readonly readAt: Instant | null
@@ -108,7 +110,7 @@ export const unprovenSafety: SafetyState = {
   fence: { kind: 'idle' },
   shots: 0,
   fencingProof: null,
-  lease: { renewedFrom: null, readFrom: null, readAt: null, sight: null, changedAt: null, pill: null, hasMoved: false, readTrouble: null, writeTrouble: null },
+  lease: { renewedFrom: null, visibleSince: null, readFrom: null, readAt: null, sight: null, changedAt: null, pill: null, hasMoved: false, readTrouble: null, writeTrouble: null },
   arbiter: null,
   wanted: [],
   connectivity: null,

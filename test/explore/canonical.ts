@@ -88,7 +88,7 @@ function stateText(state: ClusterState, index: 0 | 1, context: Context): string 
     state.groups.map(group => groupText(group, context, context.sequences[index])).join(),
     state.returns.map(one => age(one, context)).join('/'), age(state.quarantineUntil, context),
     fence.kind, fence.kind === 'waiting' ? age(fence.until, context) : fence.kind === 'failed' ? age(fence.retryAt, context) : fence.kind === 'shooting' ? fence.attempt : '',
-    age(lease.renewedFrom, context), age(lease.readFrom, context), age(lease.readAt, context), age(lease.changedAt, context), lease.hasMoved ? 'm' : '',
+    age(lease.renewedFrom, context), age(lease.visibleSince, context), age(lease.readFrom, context), age(lease.readAt, context), age(lease.changedAt, context), lease.hasMoved ? 'm' : '',
     lease.sight === null ? '-' : `${lease.sight.generation}.${context.beats[other] - lease.sight.sequence}`, lease.pill?.generation ?? '-',
     age(safety.pausedUntil, context), safety.toldLapse === null ? '' : 'l', safety.shots
   ].join(',')

@@ -73,7 +73,7 @@ export const deadtimeMs = 200
 export const leaseMs = 600
 const intervalMs = 150
 const scriptMs = 20
-const rebootMs = 500
+const rebootMs = 1_000
 const shotMs = 50
 
 const settingsOf = (index: 0 | 1, generation: number, rules: Rules): ClusterSettings => ({

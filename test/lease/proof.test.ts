@@ -16,7 +16,7 @@ import { header, keys } from './fixture.js'
 import { RoughDisk, type Roughness } from './rough-disk.js'
 
 const settings = { leaseMs: millis(3000), intervalMs: millis(375), link: 2 }
-const unknown: LeaseState = { renewedFrom: null, readFrom: null, readAt: null, sight: null, changedAt: null, pill: null, hasMoved: false, readTrouble: null, writeTrouble: null }
+const unknown: LeaseState = { renewedFrom: null, visibleSince: null, readFrom: null, readAt: null, sight: null, changedAt: null, pill: null, hasMoved: false, readTrouble: null, writeTrouble: null }
 
 interface Life {
   /** The holder's count ended: it has let go, for good. null while it holds. */
@@ -61,10 +61,10 @@ function live(seed: number, options: { readonly holder: Roughness; readonly take
   const holderDisk = new RoughDisk(platter, clock, prng, options.holder)
   start('ha1', holderDisk, report => {
     settle() // what comes too late does not bring back what was let go
-    holder = onLeaseReport(holder, report, now())
+    holder = onLeaseReport(holder, report, { now: now(), settings })
   })
   start('ha2', new RoughDisk(platter, clock, prng, options.taker), report => {
-    taker = onLeaseReport(taker, report, now())
+    taker = onLeaseReport(taker, report, { now: now(), settings })
     const endsAt = peerLeaseEndsAt(taker, settings)
     if (endsAt !== null && endsAt > now()) clock.schedule(millis(endsAt - now()), () => undefined) // the core has a deadline there
   })

@@ -508,3 +508,19 @@ t.test('lease: a group is being stopped slowly when its host falls asleep and it
   t.notOk(holdsAddress(s, 'alpha'))
   t.end()
 })
+
+t.test('lease: the disk is lost to both, then the wires; the disk comes back to both at one moment -> one of them starts, never both', t => {
+  for (let seed = 1; seed <= 40; seed += 1) {
+    const s = settled({ methods: ['lease'], seed })
+    for (const name of ['alpha', 'beta'] as const) diskLost(s, name, true)
+    s.passes(2_500)
+    s.cut()
+    s.passes(3_000)
+    for (const name of ['alpha', 'beta'] as const) {
+      diskLost(s, name, false)
+      s.passes(new Prng(seed).between(0, 10))
+    }
+    s.until('one of them runs it', () => s.world.isServed(), 8_000)
+  }
+  t.end()
+})
