@@ -16,6 +16,7 @@
 import { elapsed, millis, type Instant } from '../base/units.js'
 import type { ClusterEvent, ClusterSettings, ClusterState } from '../cluster/types.js'
 import type { Clock } from '../port/clock.js'
+import type { Heard } from '../wire/status.js'
 import { chronicled, emptyChronicle, isOrdinary, type Chronicle } from './chronicle.js'
 import { FlightEncoder, type Durations } from './codec.js'
 import { operationUnderWay } from '../resource/under-way.js'
@@ -26,6 +27,7 @@ const flushEveryMs = 1_000
 const quietFlushEveryMs = 10_000
 const flushBytes = 64 * 1024
 const eventsMax = 512
+const noMessage: Heard['message'] = { fields: [] }
 const checkpointEveryMs = 60_000
 const checkpointEveryBytes = 256 * 1024
 const waitingBytesMax = 4 * 1024 * 1024
@@ -59,6 +61,8 @@ export class FlightRecorder {
   readonly #encoder = new FlightEncoder()
   /** Not encoded yet. */
   #events: ClusterEvent[] = []
+  #lastHeard: Heard | null = null
+  #lastSlim: Heard | null = null
   #file: FlightFile | null = null
   #number = 0
   #end = headerBytes
@@ -110,7 +114,7 @@ export class FlightRecorder {
     if (event.kind === 'operated') this.#measure(event, state)
     if (this.#isBroken) return void (this.#lost += 1)
     if (this.#needs !== null || this.#events.length >= eventsMax || elapsed(this.#flushedAt, event.now) >= quietFlushEveryMs) this.#onDue(event.now, state)
-    this.#events.push(event)
+    this.#events.push(event.kind === 'heard' ? { kind: 'heard', now: event.now, link: event.link, heard: this.#slim(event.heard) } : event)
   }
 
   /** What the core made of it. */
@@ -130,6 +134,16 @@ export class FlightRecorder {
     await this.idle()
     this.#isClosed = true
     await this.#file?.close()
+  }
+
+  /** Without its raw fields, which would keep a whole datagram in memory; the same one again for the same datagram on another link. */
+  #slim(heard: Heard): Heard {
+    if (heard.view === null) return heard
+    if (heard !== this.#lastHeard) {
+      this.#lastHeard = heard
+      this.#lastSlim = { ...heard, message: noMessage }
+    }
+    return this.#lastSlim ?? heard
   }
 
   #onDue(now: Instant, state: ClusterState): void {
