@@ -46,7 +46,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   client: ['base', 'mq/core', 'mq/protocol'],
   'mq/daemon': ['base', 'port', 'daemon', 'mq/core', 'mq/mqsc', 'mq/protocol', 'mq/store', 'mq/installation', 'mq/listener'],
   'mq/cli': ['base', 'port', 'cli', 'client', 'daemon', 'mq/listener', 'mq/core', 'mq/mqsc', 'mq/store', 'mq/installation', 'mq/daemon'],
-  flight: ['base', 'wire', 'cluster', 'lease', 'port', 'types:resource', 'types:safety'],
+  flight: ['base', 'wire', 'membership', 'resource', 'cluster', 'lease', 'port', 'types:safety'],
   whatif: ['base', 'config', 'wire', 'membership', 'resource', 'safety', 'cluster', 'types:port'],
   daemon: ['base', 'config', 'wire', 'membership', 'resource', 'safety', 'cluster', 'fencing', 'flight', 'arbiter', 'connectivity', 'netwatch', 'port', 'link', 'agent', 'control', 'lease', 'lease-disk', 'agreement', 'sync']
 }
