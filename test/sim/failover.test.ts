@@ -21,14 +21,15 @@ function baseSeed(): number {
   }
 }
 
-/** HA_LIVES shortens the run where a machine is slow or shared. */
+/** A slow or shared machine lives fewer lives within its three minutes, and says how many; HA_LIVES asks for another number. */
+const atMostMs = 165_000
 const livesCount = (): number => Number(process.env['HA_LIVES'] ?? 20_000)
 
 /** Two workers, as the unit tests run two files at a time on small machines. */
 const workers = 2
 
 t.test('failover: 20,000 lives with faults of every kind -> no rule broken, and every group served after the heal', async t => {
-  const result = await liveMany({ first: 1, count: livesCount(), workers, untilMs: Number.POSITIVE_INFINITY })
+  const result = await liveMany({ first: 1, count: livesCount(), workers, untilMs: atMostMs })
   t.comment(`${result.lives} lives; longest without service while both were well ${Math.round(result.idleLongestMs)} ms, twice ${Math.round(result.doubleLongestMs)} ms`)
   t.equal(result.broken, null)
 })
@@ -36,7 +37,7 @@ t.test('failover: 20,000 lives with faults of every kind -> no rule broken, and 
 t.test('failover: 200 lives drawn from HA_SEED or the commit -> no rule broken', async t => {
   const first = baseSeed()
   t.comment(`HA_SEED=${first}`)
-  const result = await liveMany({ first, count: 200, workers, untilMs: Number.POSITIVE_INFINITY })
+  const result = await liveMany({ first, count: 200, workers, untilMs: atMostMs })
   t.equal(result.broken, null)
 })
 

@@ -9,28 +9,28 @@ import type { SafetySettings } from '../../src/safety/types.js'
 import type { VirtualClock } from './virtual-clock.js'
 
 /** Before the peer may take anything: its patience, and two thirds of what a lease or an arbiter's key gives. */
-export function guardTime(safety: SafetySettings, deadtimeMs: Millis): { readonly mostMs: number; readonly ofKeyMs: number } {
+export function guardTime(safety: SafetySettings, deadtimeMs: Millis): number {
   const ofKeyMs = safety.arbiter === null ? Number.POSITIVE_INFINITY : (safety.arbiter.ttlMs * 2) / 3
   const ofLeaseMs = safety.lease === null ? Number.POSITIVE_INFINITY : (safety.lease.leaseMs * 2) / 3
-  return { mostMs: Math.min(deadtimeMs, ofKeyMs, ofLeaseMs), ofKeyMs }
+  return Math.min(deadtimeMs, ofKeyMs, ofLeaseMs)
 }
 
 export class SimGuard {
   readonly #clock: VirtualClock
-  readonly #time: { readonly mostMs: number; readonly ofKeyMs: number }
+  readonly #mostMs: number
   readonly #onHungry: () => void
   #dueAt = Number.POSITIVE_INFINITY
   #watching: Scheduled | null = null
 
-  constructor(clock: VirtualClock, time: { readonly mostMs: number; readonly ofKeyMs: number }, onHungry: () => void) {
+  constructor(clock: VirtualClock, mostMs: number, onHungry: () => void) {
     this.#clock = clock
-    this.#time = time
+    this.#mostMs = mostMs
     this.#onHungry = onHungry
   }
 
-  /** The daemon lives; it may be silent for `holdMs`, which a key at the arbiter does not wait for. */
-  feed(holdMs: number): void {
-    this.#dueAt = this.#clock.monotonic() + Math.min(Math.max(this.#time.mostMs, holdMs), this.#time.ofKeyMs)
+  /** The daemon lives; it may be silent for `holdMs`, but for no longer than the rights last that it has to renew. */
+  feed(holdMs: number, rightsMs: number): void {
+    this.#dueAt = this.#clock.monotonic() + Math.max(this.#mostMs, Math.min(holdMs, rightsMs))
   }
 
   /** Nobody feeds any more. Only now a timer is needed: a daemon that runs feeds in time. */
