@@ -16,7 +16,7 @@ const searches: readonly { readonly rules: Rules; readonly budget: number; reado
   { rules: { method: 'lease' }, budget: 1, horizonMs: 3_000 },
   { rules: { method: 'lease' }, budget: 2, horizonMs: 450 },
   { rules: { method: 'lease', faults: ['wire', 'disk'] }, budget: 2, horizonMs: 1_800 },
-  { rules: { method: 'lease', faults: ['wire', 'sleep'] }, budget: 2, horizonMs: 1_000 },
+  { rules: { method: 'lease', faults: ['wire', 'sleep'] }, budget: 2, horizonMs: 800 },
   { rules: { method: 'lease', faults: ['wire', 'slow'] }, budget: 2, horizonMs: 1_500 },
   { rules: { method: 'lease', faults: ['datagrams', 'power'] }, budget: 2, horizonMs: 1_500 },
   { rules: { method: 'fencing' }, budget: 2, horizonMs: 1_500 },
