@@ -308,12 +308,12 @@ function isFirstToShoot(turn: Turn, holds: number): boolean {
 /** A key that was given back is not ours any more, even before the arbiter says so. */
 const onlyWanted = (word: ArbiterWord, wanted: readonly string[]): ArbiterWord => ({ ...word, ours: word.ours.filter(id => wanted.includes(id)) })
 
-/** Tells the arbiter which keys this node wants: of groups it claims, holds, or has not let go of yet. */
+/** Tells the arbiter which keys this node wants: of groups it claims, holds, has not let go of, or has not looked at yet. */
 export function settleWanted(turn: Turn): void {
   if (turn.settings.safety.arbiter === null) return
   const wanted = turn.settings.groups.flatMap((setup, index) => {
     const shown = shownState(groupAt(turn, index).group)
-    return shown === 'stopped' || shown === 'failed' || shown === 'unknown' ? [] : [setup.id]
+    return shown === 'stopped' || shown === 'failed' ? [] : [setup.id]
   })
   if (wanted.join() === turn.state.safety.wanted.join()) return
   const { arbiter } = turn.state.safety

@@ -57,7 +57,7 @@ const believesTheDevice: Mutation = event =>
 const wrongRules: readonly { readonly name: string; readonly rules: Rules; readonly budget: number; readonly horizonMs: number }[] = [
   { name: 'the beats on the disk are overlooked', rules: { method: 'lease', mutate: overlooksBeats }, budget: 1, horizonMs: 1_500 },
   { name: 'a failed write counts as a renewal', rules: { method: 'lease', faults: ['wire', 'disk'], mutate: believesFailedWrites }, budget: 2, horizonMs: 1_800 },
-  { name: 'a failed shot counts as a hit', rules: { method: 'fencing', mutate: believesTheDevice }, budget: 2, horizonMs: 1_500 }
+  { name: 'a failed shot counts as a hit', rules: { method: 'fencing', faults: ['wire', 'device'], mutate: believesTheDevice }, budget: 3, horizonMs: 2_500 }
 ]
 
 for (const { name, rules, budget, horizonMs } of wrongRules) {

@@ -414,3 +414,17 @@ t.test('lease: the disk is lost to both, then the wires; the disk comes back to 
   }
   t.end()
 })
+
+t.test('arbiter: the daemon of a cut-off owner is killed and back at once -> it keeps the key while it looks, and the group', t => {
+  for (let seed = 1; seed <= 20; seed += 1) {
+    const s = settled({ methods: ['arbiter'], seed })
+    s.cut()
+    s.passes(1_000)
+    s.node('alpha').kill()
+    s.passes(60)
+    s.node('alpha').boot()
+    s.passes(8_000)
+    if (s.holderOf() !== 'alpha') t.fail(`seed ${seed}: ${s.holderOf()}`)
+  }
+  t.end()
+})
