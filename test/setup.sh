@@ -7,7 +7,7 @@
 #
 # Silent when there is nothing to do. TEST_PEERS=1 also installs what mixed clusters and comparisons need: Debian's own
 # heartbeat, its resource agents, keepalived, a STOMP client. Those are optional: without them their tests are skipped by
-# name. TEST_BROKERS=1 installs the brokers that benchmarks compare with.
+# name. TEST_BROKERS=1 installs the brokers that benchmarks compare with, and the load that they run under.
 # SETUP_TOOLS=0 leaves out step 1, for a build alone.
 set -eu
 cd "$(dirname "$0")/.."
@@ -45,7 +45,8 @@ keepalived keepalived
 fence-agents fence_dummy
 cluster-glue /usr/sbin/stonith'
 brokers='activemq activemq
-rabbitmq-server /usr/sbin/rabbitmq-server'
+rabbitmq-server /usr/sbin/rabbitmq-server
+stress-ng stress-ng'
 
 # Administrators' tools live in sbin, which an ordinary user's PATH may lack.
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
@@ -108,7 +109,7 @@ if [ "${TEST_PEERS:-0}" = 1 ]; then
   fi
 fi
 
-# Only measured beside our queue manager (npm run bench -- mq), so only fetched for that.
+# Only used by npm run bench, so only fetched for that.
 if [ "${TEST_BROKERS:-0}" = 1 ]; then
   lacking=$(missing_of "$brokers")
   if [ -n "$lacking" ] && can_install; then

@@ -1,5 +1,6 @@
 /**
- * `npm run bench -- mq …` measures the queue manager (mq.ts); everything else is about the cluster:
+ * `npm run bench -- mq …` measures the queue manager (mq.ts), `npm run bench -- safety …` what becomes of the address under
+ * faults and load (safety.ts); everything else is about the cluster:
  *
  * `npm run bench -- [failover|switch|coldstart|idle|all] [--runs N] [--only NAME] [--json]`
  *
@@ -11,6 +12,7 @@ import { labUnavailable } from '../lab/lab.js'
 import { table } from '../demo/table.js'
 import { contenders, deadtimeMs, initdeadMs, keepaliveMs, type Contender } from './contenders.js'
 import { benchDeep, benchMq } from './mq.js'
+import { benchSafety } from './safety.js'
 import { loneLife, pairLife, type Figure, type Figures, type Scenario } from './measure.js'
 
 const scenarios: readonly Scenario[] = ['failover', 'switch', 'coldstart', 'idle']
@@ -76,6 +78,7 @@ async function measure(contender: Contender, options: Options): Promise<Record<s
 async function main(args: readonly string[]): Promise<number> {
   const isMq = args[0] === 'mq'
   if (isMq && args[1] === 'deep') return benchDeep()
+  if (args[0] === 'safety') return benchSafety(args.slice(1))
   const options = optionsFrom(isMq ? args.slice(1) : args)
   if (typeof options === 'string') {
     console.error(`bench: ${options}`)
