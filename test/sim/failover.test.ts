@@ -22,7 +22,7 @@ function baseSeed(): number {
 }
 
 /** A slow or shared machine lives fewer lives within its three minutes, and says how many; HA_LIVES asks for another number. */
-const atMostMs = 165_000
+const atMostMs = 150_000
 const livesCount = (): number => Number(process.env['HA_LIVES'] ?? 20_000)
 
 /** Two workers, as the unit tests run two files at a time on small machines. */
