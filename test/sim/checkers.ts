@@ -8,7 +8,8 @@
  *    frozen daemon's host answers; it is the guard's business to take its addresses off. A host that woke is given
  *    `wakeMs` of its own running time to take its addresses off before they count again.
  * At every start
- *  - Nothing of the group really runs on the other node, unless that node was declared dead.
+ *  - Nothing of the group really runs on the other node, unless that node was declared dead; or was stopped in order, came
+ *    back behind a cut wire, and nothing is configured that it would have needed.
  *  - The other node does not show the group blocked, nor did it when it was heard last, unless it was fenced since.
  * At every datagram sent
  *  - Generations grow from life to life, sequences within a life.
@@ -89,7 +90,8 @@ export class Checkers {
     const standing = state?.peer.standing.kind ?? 'unheard'
     const runsThere = other.isPowered && (other.truth[group]?.some(Boolean) ?? false)
     const shown = shownBy(other, group)
-    if (runsThere && standing !== 'dead') {
+    const isUnknowable = standing === 'left' && !this.#isStrict
+    if (runsThere && standing !== 'dead' && !isUnknowable) {
       this.#options.say(`${node.name} starts group ${group} while ${other.name} really runs it (${shown}) and counts as ${standing}`)
     }
     if (state?.safety.fence.kind === 'fenced') return
