@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { HaError } from '../base/errors.js'
 import { millis } from '../base/units.js'
+import type { ClusterSettings, LinkSettings } from '../cluster/types.js'
 import type { AuthKeys, Configuration, HaCf } from '../config/types.js'
 import type { Clock } from '../port/clock.js'
 import type { Arbiter } from '../port/arbiter.js'
@@ -42,10 +43,22 @@ export async function createSafeguards(source: SafeguardSource): Promise<Created
   return { parts, settings: safetySettings(cf) }
 }
 
+/**
+ * The links of this host, with the disk of the lease behind the last of them, and the index at which the core finds it.
+ * Not every line of ha.cf is a link: `ucast` lines with an address of this host are left out.
+ */
+export function linksAndSafety(media: readonly LinkSettings[], safeguards: CreatedSafeguards): Pick<ClusterSettings, 'links' | 'safety'> {
+  const links = media.map(medium => ({ name: medium.name, description: medium.description }))
+  const { settings: safety, parts } = safeguards
+  if (safety.lease === null) return { links, safety }
+  const disk = { name: 'disk', description: parts.lease?.description ?? 'lease', patienceMs: safety.lease.leaseMs }
+  return { links: [...links, disk], safety: { ...safety, lease: { ...safety.lease, link: links.length } } }
+}
+
 /** What the core must know of it. */
 export const safetySettings = (cf: HaCf): SafetySettings => ({
   fencing: cf.fencing === null ? null : { delayMs: cf.fencing.delayMs, timeoutMs: cf.fencing.timeoutMs, retryMs: fencingRetry },
-  // The disk is one more link, behind the media of ha.cf.
+  // The disk is one more link, behind the media of ha.cf; a daemon counts those that are links here (linksAndSafety).
   lease: cf.lease === null ? null : { leaseMs: cf.lease.leaseMs, intervalMs: cf.lease.intervalMs, link: cf.media.length },
   arbiter: cf.arbiter === null ? null : { ttlMs: cf.arbiter.ttlMs },
   quorum: cf.connectivity === null ? null : { deadpingMs: cf.connectivity.deadpingMs, of: cf.connectivity.targets.length }

@@ -41,7 +41,7 @@ import { Memory, recall, type Remembered } from './memory.js'
 import type { Paths } from './paths.js'
 import { removePidFile, writePidFile } from './pid-file.js'
 import { statusReport } from './report.js'
-import { createSafeguards, type CreatedSafeguards } from './create-safeguards.js'
+import { createSafeguards, linksAndSafety, type CreatedSafeguards } from './create-safeguards.js'
 import { Safeguards } from './safeguards.js'
 import { ownPriority, Sentry } from './sentry.js'
 import { StallCauses } from './stall-cause.js'
@@ -178,8 +178,7 @@ class Core implements Daemon {
       rememberedPeerGeneration: ownValue(parts.recalled.peerGenerations, peerName),
       rememberedPeerSequence: ownValue(parts.recalled.peerSequences, peerName) ?? 0,
       heldEpochs: new Map(parts.recalled.held.map(one => [one.id, one.epoch])),
-      links: linksOf(this.#media, parts.safeguards),
-      safety: parts.safeguards.settings,
+      ...linksAndSafety(this.#media, parts.safeguards),
       agreement: null,
       pathOf: resource => locateScript(resource.type, searchPath)?.path ?? null,
       isOwnScript: resource => this.#agents.isOwnScript(resource)
@@ -202,6 +201,7 @@ class Core implements Daemon {
       clock,
       settings: this.#settings,
       realtimePriority: ownPriority(),
+      runDir: paths.runDir,
       device: configuration.cf.watchdog,
       onTrouble: sentence => logger.error({}, `Hangs are not watched: ${sentence}`)
     })
@@ -465,13 +465,6 @@ class Core implements Daemon {
     logger.info({}, `${nodeName} Heartbeat shutdown complete.`)
     await Promise.race([this.#parts.control.close(), deadline])
   }
-}
-
-/** The media, and the disk of the lease as the last link. */
-function linksOf(media: readonly Medium[], safeguards: CreatedSafeguards): ClusterSettings['links'] {
-  const links = media.map(medium => ({ name: medium.name, description: medium.description }))
-  const { settings, parts } = safeguards
-  return settings.lease === null ? links : [...links, { name: 'disk', description: parts.lease?.description ?? 'lease', patienceMs: settings.lease.leaseMs }]
 }
 
 /** Every medium looks at the interfaces once a second; one look serves them all. */

@@ -27,6 +27,8 @@ export interface SentryOptions {
   readonly settings: ClusterSettings
   /** As for the daemon; the sentry runs one above it. null for ordinary scheduling. */
   readonly realtimePriority: number | null
+  /** Where the pid files of guard and daemon are. */
+  readonly runDir: string
   /** A hardware watchdog (`watchdog` of ha.cf), or null. */
   readonly device: string | null
   readonly program?: string
@@ -54,8 +56,8 @@ export class Sentry {
 
   open(): void {
     if (!existsSync('/bin/bash')) return this.#options.onTrouble('no /bin/bash: nobody ends what this daemon holds when it hangs')
-    const { device, program, realtimePriority } = this.#options
-    const command = ['/bin/bash', program ?? join(packageRoot(), 'bin', 'heartbeat-sentry'), String(process.pid), ...(device === null ? [] : [device, String(Math.max(shortestResetS, Math.ceil((2 * this.#limits.waitMs) / 1_000)))])]
+    const { device, program, realtimePriority, runDir } = this.#options
+    const command = ['/bin/bash', program ?? join(packageRoot(), 'bin', 'heartbeat-sentry'), String(process.pid), runDir, ...(device === null ? [] : [device, String(Math.max(shortestResetS, Math.ceil((2 * this.#limits.waitMs) / 1_000)))])]
     const [file = '', ...args] = realtimePriority === null ? command : ['chrt', '-r', String(Math.min(99, realtimePriority + 1)), ...command]
     // A group of its own: a signal to the daemon's group is not meant for it.
     const child = spawn(file, args, { stdio: ['pipe', 'ignore', 'inherit'], detached: true, env: sentryEnvironment() })

@@ -196,9 +196,14 @@ t.test('ha.cf: media and timing that work badly -> warnings', async t => {
   t.match(findingsWith('udp eth2\n'), [/warning: `udp` is the old name of `bcast`/])
 })
 
+t.test('ha.cf: watchdog -> a whole path, or a fault', async t => {
+  t.match(cfWith('watchdog /dev/watchdog\n'), { watchdog: '/dev/watchdog' })
+  t.match(findingsWith('watchdog watchdog0\n'), [/error: `watchdog` cannot be/])
+})
+
 t.test('ha.cf: every other directive of Linux-HA -> a sentence, never "unknown"', async t => {
   const linuxHa = `serial baud mcast6 ucast6 autojoin hbgenmethod uuidfrom msgfmt compression
-    compression_threshold traditional_compression max_rexmit_delay watchdog respawn failfast apiauth use_logd
+    compression_threshold traditional_compression max_rexmit_delay respawn failfast apiauth use_logd
     conn_logd_time syslogmsgfmt log_badpack coredumps coreroot use_apphbd memreserve cluster quorum_server pacemaker crm`.split(/\s+/)
   for (const name of linuxHa) {
     const [finding, ...more] = findingsWith(`${name} x y\n`)

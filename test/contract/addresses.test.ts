@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import t from 'tap'
+import { projectDirectory } from '../lab/lab.js'
 import { neighbouredWorld, service, until as untilTrue } from '../netwatch/world.js'
 import { createWorld, ownScripts, skipReason, type World } from './world.js'
 
@@ -179,7 +180,8 @@ t.test('drop: an address that is unknown, or is elsewhere than thought -> found 
 
 /** dropAddresses belongs to the daemon and uses its network: so it runs in a process inside. */
 function dropInside(world: World, given: readonly { readonly spec: string; readonly known: readonly object[] | null }[]): { readonly troubles: readonly string[]; readonly tookMs: number } {
-  const module = new URL('../../src/daemon/addresses.js', import.meta.url).href
+  // Under the runner this file is the source; what runs inside is the build.
+  const module = join(projectDirectory, 'dist/src/daemon/addresses.js')
   const list = given.map(({ spec, known }) => ({ resource: { word: spec, type: 'IPaddr2', args: [spec] }, known }))
   const context = { projectResourceDir: ownScripts.scripts, environment: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', HA_RSCTMP: join(world.folder, 'state') } }
   const program = `const { dropAddresses } = await import('${module}')

@@ -15,6 +15,8 @@ interface Watched {
   /** A shell that plays the daemon and is the sentry's parent. */
   readonly daemon: ChildProcess
   readonly died: Promise<NodeJS.Signals | null>
+  /** Stands for /run/heartbeat. */
+  readonly folder: string
   feed(line: string): void
   close(): void
   /** What `ip -batch` was given, and how often systemd was told. */
@@ -35,7 +37,7 @@ function watch(t: Test, environment: Readonly<Record<string, string>> = {}): Wat
   script(join(bin, 'systemd-notify'), `echo "$1" >>${folder}/notified`)
   script(join(bin, 'logger'), ':')
   const device = join(folder, 'watchdog')
-  const daemon = spawn('/bin/sh', ['-c', `/bin/bash ${program} $$ ${device}; wait`], {
+  const daemon = spawn('/bin/sh', ['-c', `/bin/bash ${program} $$ ${folder} ${device}; wait`], {
     stdio: ['pipe', 'ignore', 'pipe'],
     detached: true,
     env: { PATH: `${bin}:/usr/bin:/bin`, ...environment }
@@ -49,6 +51,7 @@ function watch(t: Test, environment: Readonly<Record<string, string>> = {}): Wat
   })
   return {
     daemon,
+    folder,
     died: once(daemon, 'exit').then(([, signal]) => signal as NodeJS.Signals | null),
     feed: line => stdin?.write(`${line}\n`),
     close: () => stdin?.end(),
@@ -107,9 +110,19 @@ t.test('sentry: the line before repeated by a dot -> its limit and its addresses
   t.strictSame(watched.dropped(), ['address del 10.0.0.5/24 dev eth0'])
 })
 
-t.test('sentry: end of file, since the daemon died -> ends, touches nothing, leaves the watchdog counting', async t => {
+t.test('sentry: end of file, and neither a guard nor a daemon lives -> takes the addresses off, since nobody else will', async t => {
   const watched = watch(t)
-  watched.feed('30 1 10.0.0.5/24@eth0')
+  watched.feed('0.1 0.05 10.0.0.5/24@eth0')
+  await until(t, () => watched.device() === '.')
+  watched.close()
+  t.equal(await watched.died, null)
+  t.strictSame(watched.dropped(), ['address del 10.0.0.5/24 dev eth0'])
+})
+
+t.test('sentry: end of file, since the daemon died under its guard -> ends, touches nothing, leaves the watchdog counting', async t => {
+  const watched = watch(t)
+  writeFileSync(join(watched.folder, 'guard.pid'), `${process.pid}\n`)
+  watched.feed('0.1 0.05 10.0.0.5/24@eth0')
   await until(t, () => watched.device() === '.')
   watched.close()
   t.equal(await watched.died, null)

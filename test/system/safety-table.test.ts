@@ -111,3 +111,16 @@ for (const method of methods) {
     }
   })
 }
+
+t.test('disk: the network between the nodes cut -> they hear each other on the disk, say so, and move the group over it when asked', needsTool(...toolOf.lease), async test => {
+  const lab = await SafetyLab.running(test, 'lease')
+  await lab.separate(null)
+  await lab.cluster.lab.waitFor('only the disk carries the other node', async () => {
+    const peer = (await lab.n1.status())?.nodes.find(node => !node.isSelf)
+    return peer?.state === 'active' && peer.links.map(link => `${link.name} ${link.state}`).join() === 'eth0 dead,eth1 dead,disk up'
+  }, soonMs)
+  const moved = await lab.n2.heartbeat('takeover')
+  test.equal(moved.code, 0, moved.stdout + moved.stderr)
+  test.equal(await lab.holders(), 'n2')
+  test.strictSame(overlaps(lab.cluster.deeds()), [])
+})
