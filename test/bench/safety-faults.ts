@@ -14,8 +14,8 @@ const startLimitMs = 60_000
 /** For good: longer than any manager's second thoughts, Linux-HA's restart after a partition included. */
 const calmMs = 10_000
 const calmLimitMs = 120_000
-/** Between the start and the fault; nobody is still announcing then. */
-const restMs = 1_500
+/** Between the start and the fault: the first announcements (5 s), and whatever a new process does first, are over then. */
+const restMs = 7_000
 
 export async function freezeLife(contender: Contender): Promise<Record<string, number>> {
   return withPair(contender, async ({ lab, owner, probe, holdings }) => {
@@ -77,7 +77,7 @@ async function withPair<T>(contender: Contender, life: (pair: Pair) => Promise<T
     const holdings = await Holdings.of(lab, address)
     await holdings.settled(restMs, startLimitMs)
     const [name = 'n1'] = holdings.holders
-    const probe = lab.probe({ address, everyMs: 2, thresholdMs: 10 })
+    const probe = lab.probe({ address, everyMs: 2, thresholdMs: 20 })
     await lab.waitFor('an answer', () => probe.answeredBy, startLimitMs)
     const result = await life({ lab, owner: lab.node(name), probe, holdings })
     await probe.stop()

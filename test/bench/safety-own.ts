@@ -13,7 +13,7 @@ import { pause, tellWhenAsked } from './safety-faults.js'
 
 export { leaseMs } from '../system/safety-lab.js'
 
-const flushes = 20
+export const flushes = 20
 const limitMs = 20_000
 /** Between two faults: the guard's own patience must not be what is measured. */
 const restMs = 1_000
@@ -54,14 +54,13 @@ function renewalOf(area: string): number {
 }
 
 /** One pair; its owner's interface is flushed twenty times. */
-export async function guardLife(): Promise<readonly Record<string, number>[]> {
-  return withSafetyLab('none', async safety => {
+export async function guardLife(onFlush: (flush: number, figures: Record<string, number>) => void): Promise<void> {
+  await withSafetyLab('none', async safety => {
     const { lab } = safety.cluster
     const { n1 } = safety
     const holdings = await Holdings.of(lab, address)
-    const probe = lab.probe({ address, everyMs: 2, thresholdMs: 10 })
+    const probe = lab.probe({ address, everyMs: 2, thresholdMs: 20 })
     await lab.waitFor('n1 answers the client', () => probe.answeredBy === 'n1', limitMs)
-    const figures: Record<string, number>[] = []
     for (let flush = 1; flush <= flushes; flush += 1) {
       await pause(restMs)
       const began = monotonicMs()
@@ -69,14 +68,13 @@ export async function guardLife(): Promise<readonly Record<string, number>[]> {
       const gone = await lab.waitFor('the address to be gone', () => holdings.spans.find(span => span.fromMs > began && span.holders.length === 0), limitMs)
       const back = await lab.waitFor('the address to be back', () => holdings.spans.find(span => span.fromMs >= gone.fromMs && span.holders.length === 1), limitMs)
       await lab.waitFor('n1 answers the client', () => monotonicMs() - began > restMs / 2 && probe.answeredBy === 'n1', limitMs)
-      figures.push({ guardBack: back.fromMs - gone.fromMs, guardClient: probe.longestOutageSince(began) })
+      onFlush(flush, { guardBack: back.fromMs - gone.fromMs, guardClient: probe.longestOutageSince(began) })
       // The flush took the node's own address, too, which is nobody's business but the administrator's.
       await n1.run(['ip', 'address', 'add', `${n1.serviceAddress}/24`, 'dev', 'eth0', 'broadcast', '+'])
       tellWhenAsked(lab, holdings, began)
     }
     await probe.stop()
     await holdings.stop()
-    return figures
   })
 }
 

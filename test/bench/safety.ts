@@ -8,7 +8,7 @@
  *   guard   `ip address flush` on the owner, 20 times
  *   stress  `stress-ng` beside a running pair for `--minutes` (10) each: false failovers, two owners
  *
- * Who held the address is read from the kernel's announcements (holdings.ts), outages from a client's questions every 2 ms.
+ * Who held the address is read from the kernel's announcements (holdings.ts), outages of 20 ms and more from a client's questions every 2 ms.
  * freeze and heal are measured for Debian's heartbeat and keepalived, too; stress takes `--only 10/60` or `--only 100/500`.
  */
 
@@ -17,7 +17,7 @@ import { table } from '../demo/table.js'
 import { labUnavailable } from '../lab/lab.js'
 import { contenders, deadtimeMs, keepaliveMs, type Contender } from './contenders.js'
 import { freezeMs, freezeLife, healLife, partitionMs } from './safety-faults.js'
-import { guardLife, leaseLives, leaseMs } from './safety-own.js'
+import { flushes, guardLife, leaseLives, leaseMs } from './safety-own.js'
 import { benchStress } from './stress.js'
 
 const scenarios = ['freeze', 'heal', 'lease', 'guard', 'stress'] as const
@@ -86,7 +86,7 @@ export async function benchSafety(args: readonly string[]): Promise<number> {
   for (const contender of contenders) await measureFaults(contender, options, add)
   if (isWanted(options, own)) {
     if (options.wanted.has('lease')) await leaseLives(options.runs, (run, figures) => tell(own, 'lease', run, options.runs, figures, add))
-    if (options.wanted.has('guard')) for (let run = 1; run <= options.runs; run += 1) for (const figures of await guardLife()) tell(own, 'guard', run, options.runs, figures, add)
+    if (options.wanted.has('guard')) await guardLife((run, figures) => tell(own, 'guard', run, flushes, figures, add))
   }
   const load = `load averages ${loads(began)} before, ${loads(os.loadavg())} after, ${os.cpus().length} processors`
   if (options.json) console.log(JSON.stringify({ keepaliveMs, deadtimeMs, freezeMs, partitionMs, leaseMs, runs: options.runs, load, results }, null, 1))
