@@ -8,7 +8,7 @@
  *   guard   `ip address flush` on the owner, 20 times
  *   stress  `stress-ng` beside a running pair for `--minutes` (10) each: false failovers, two owners
  *
- * Who held the address is read from the kernel's announcements (holdings.ts), outages of 20 ms and more from a client's questions every 2 ms.
+ * Who held the address is read from the kernel's announcements (holdings.ts), outages of 20 ms and more (freeze: 60 ms) from a client's questions.
  * freeze and heal are measured for Debian's heartbeat and keepalived, too; stress takes `--only 10/60` or `--only 100/500`.
  */
 
