@@ -15,7 +15,9 @@
  *  3. A key that is not bound to our lease is never deleted, and never replaced, with one exception: the key of an
  *     earlier life of this very node. Only one daemon runs on a node and generations grow with each life, so the life
  *     that wrote it is over, and what it left running is ours to answer for.
- *  4. One request is under way at a time, and each ends by a deadline.
+ *  4. A key whose deletion was asked for counts as ours again only after it was written anew: a request given up as lost may
+ *     still reach etcd later, and deletes nothing but the revision it names.
+ *  5. One request is under way at a time, and each ends by a deadline.
  *
  * Not here: whether what we hold is enough to serve (safety/), the wire (etcd.ts).
  */
@@ -61,6 +63,8 @@ class EtcdArbiter implements Arbiter {
   #renewedFrom: Instant | null = null
   /** Keys by group as last read; null when nothing is known. */
   #seen: ReadonlyMap<string, KeyValue> | null = null
+  /** Revisions whose deletion was asked for, by group. */
+  readonly #deleted = new Map<string, string>()
   #trouble: string | null = null
   #failuresInRow = 0
   #loop: Promise<void> | null = null
@@ -163,16 +167,22 @@ class EtcdArbiter implements Arbiter {
       const seen = this.#seen.get(id)
       const key = this.#keyOf(id)
       if (seen === undefined) operations.push(this.#put(id, { key, target: 'CREATE', result: 'EQUAL', create_revision: '0' }))
+      else if (this.#isGivenBack(id, seen)) operations.push(this.#put(id, { key, target: 'MOD', result: 'EQUAL', mod_revision: seen.revision }))
       else if (this.#isOfEarlierLife(seen)) operations.push(this.#put(id, { key, target: 'VALUE', result: 'EQUAL', value: encoded(seen.value) }))
     }
     for (const [id, seen] of this.#seen) {
       if (seen.lease !== this.#lease || this.#wanted.has(id)) continue
       const key = this.#keyOf(id)
+      this.#deleted.set(id, seen.revision)
       operations.push({
-        request_txn: { compare: [{ key, target: 'LEASE', result: 'EQUAL', lease: this.#lease }], success: [{ request_delete_range: { key } }] }
+        request_txn: { compare: [{ key, target: 'MOD', result: 'EQUAL', mod_revision: seen.revision }], success: [{ request_delete_range: { key } }] }
       })
     }
     return operations.slice(0, operationsMax)
+  }
+
+  #isGivenBack(id: string, seen: KeyValue): boolean {
+    return seen.lease === this.#lease && this.#deleted.get(id) === seen.revision
   }
 
   #put(id: string, compare: object): object {
@@ -250,7 +260,7 @@ class EtcdArbiter implements Arbiter {
     const keys = [...(this.#seen ?? [])]
     this.#onWord?.({
       renewedFrom: this.#renewedFrom,
-      ours: keys.filter(([, key]) => key.lease === this.#lease).map(([id]) => id).sort(),
+      ours: keys.filter(([id, key]) => key.lease === this.#lease && !this.#isGivenBack(id, key)).map(([id]) => id).sort(),
       theirs: keys.filter(([, key]) => key.lease !== this.#lease && !this.#isOfEarlierLife(key)).map(([id]) => id).sort(),
       trouble: this.#trouble
     })

@@ -150,6 +150,8 @@ export interface KeyValue {
   readonly value: string
   /** `0`: bound to no lease. */
   readonly lease: string
+  /** Grows with every change of the key. */
+  readonly revision: string
 }
 
 export const encoded = (text: string): string => Buffer.from(text, 'utf8').toString('base64')
@@ -162,7 +164,8 @@ export function keysOf(body: Readonly<Record<string, unknown>>): readonly KeyVal
   return listOf(range?.['kvs']).filter(isRecord).map(kv => ({
     key: Buffer.from(textOf(kv['key']), 'base64').toString('utf8'),
     value: Buffer.from(textOf(kv['value']), 'base64').toString('utf8'),
-    lease: textOf(kv['lease']) || '0'
+    lease: textOf(kv['lease']) || '0',
+    revision: textOf(kv['mod_revision']) || '0'
   }))
 }
 

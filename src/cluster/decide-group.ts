@@ -261,7 +261,10 @@ function mayStart(turn: Turn, now: Situation, { group, setup }: { readonly group
       return !missesKey(state, settings, setup.id) && (now.theirs === null || isReleased(now.theirs.state) || group.isForced)
     case 'alive': {
       const acknowledged = state.peer.view?.acknowledged
-      if (acknowledged?.generation !== settings.self.generation || claim.sequence === null || acknowledged.sequence < claim.sequence) return false
+      const isAcknowledged = acknowledged?.generation === settings.self.generation && claim.sequence !== null && acknowledged.sequence >= claim.sequence
+      // A peer that is heard but does not hear us can acknowledge nothing; while the arbiter's key is ours it starts nothing.
+      const isKept = settings.safety.arbiter !== null && !missesKey(state, settings, setup.id) && isDeaf(state.peer, peerTiming(state, settings, turn.now), turn.now)
+      if (!isAcknowledged && !(isKept && now.theirs !== null && isReleased(now.theirs.state))) return false
       return now.theirs !== null && (isReleased(now.theirs.state) || group.isForced)
     }
   }

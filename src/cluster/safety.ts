@@ -283,6 +283,10 @@ export function settleFence(turn: Turn): void {
   if (state.peer.standing.kind === 'alive' || state.peer.standing.kind === 'left') {
     if (state.safety.fence.kind !== 'idle') {
       if (state.safety.fence.kind === 'fenced') note(turn, 'info', `${settings.peerName} is heard: the proof that it was off is void`)
+      if (state.safety.fence.kind === 'shooting') {
+        note(turn, 'info', `${settings.peerName} is heard: calling off its fencing`)
+        turn.effects.push({ kind: 'call-off', attempt: state.safety.fence.attempt })
+      }
       changeSafety(turn, { fence: { kind: 'idle' } })
     }
     return

@@ -230,6 +230,8 @@ export type ClusterEffect =
   | { readonly kind: 'remember'; readonly peerGeneration: number | null; readonly peerSequence: number; readonly held: readonly { readonly id: string; readonly epoch: number }[] }
   /** Make sure that the peer is off; the outcome comes back as `fenced`. */
   | { readonly kind: 'fence'; readonly attempt: number; readonly victim: string; readonly timeoutMs: Millis }
+  /** The peer is heard: an attempt under way is ended, if it still can be. */
+  | { readonly kind: 'call-off'; readonly attempt: number }
   /** Tell this life of the peer through the disk that its groups are taken. */
   | { readonly kind: 'poison'; readonly generation: number }
   /** Groups (ids) whose keys the arbiter should keep for us from now on. */

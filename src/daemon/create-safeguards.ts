@@ -57,7 +57,7 @@ export function linksAndSafety(media: readonly LinkSettings[], safeguards: Creat
 
 /** What the core must know of it. */
 export const safetySettings = (cf: HaCf): SafetySettings => ({
-  fencing: cf.fencing === null ? null : { delayMs: cf.fencing.delayMs, timeoutMs: cf.fencing.timeoutMs, retryMs: fencingRetry },
+  fencing: cf.fencing === null ? null : { delayMs: cf.fencing.delayMs, timeoutMs: cf.fencing.timeoutMs, retryMs: fencingRetry, staysOff: cf.fencing.action === 'off' },
   // The disk is one more link, behind the media of ha.cf; a daemon counts those that are links here (linksAndSafety).
   lease: cf.lease === null ? null : { leaseMs: cf.lease.leaseMs, intervalMs: cf.lease.intervalMs, link: cf.media.length },
   arbiter: cf.arbiter === null ? null : { ttlMs: cf.arbiter.ttlMs },

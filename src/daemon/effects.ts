@@ -116,6 +116,8 @@ export class Effects {
         })
       case 'fence':
         return this.#context.safeguards.fence(effect)
+      case 'call-off':
+        return this.#context.safeguards.callOff(effect.attempt)
       case 'poison':
         return this.#context.safeguards.poison(effect.generation)
       case 'arbiter-want':

@@ -51,6 +51,7 @@ export class Safeguards {
   readonly #context: SafeguardContext
   readonly #ending = new AbortController()
   #tests: { stop(): void } | null = null
+  #shooting: { readonly attempt: number; readonly abort: AbortController } | null = null
 
   constructor(parts: SafeguardParts, context: SafeguardContext) {
     this.#parts = parts
@@ -76,10 +77,16 @@ export class Safeguards {
     const { clock, post } = this.#context
     const { fencing } = this.#parts
     if (fencing === null) return // the core shoots only with a device configured
-    const shot = fencing.devices.fence(effect.victim, { timeoutMs: effect.timeoutMs, signal: this.#ending.signal }).then(outcome => {
+    const shooting = new AbortController()
+    this.#shooting = { attempt: effect.attempt, abort: shooting }
+    const shot = fencing.devices.fence(effect.victim, { timeoutMs: effect.timeoutMs, signal: AbortSignal.any([shooting.signal, this.#ending.signal]) }).then(outcome => {
       post({ kind: 'fenced', now: clock.monotonic(), attempt: effect.attempt, outcome })
     })
     supervise(`fencing ${effect.victim}`, shot)
+  }
+
+  callOff(attempt: number): void {
+    if (this.#shooting?.attempt === attempt) this.#shooting.abort.abort()
   }
 
   /** The operator's word, for a device that waits for nothing else (meatware). */

@@ -78,7 +78,9 @@ export class Sentry {
     const stdin = this.#child?.stdin
     if (stdin === null || stdin === undefined || stdin.destroyed || stdin.writableLength > backlogMax) return
     this.#fedAt = now
-    const line = `${seconds(waitMs + fed.holdMs)} ${seconds(graceMs)}${addresses === '' ? '' : ` ${addresses}`}`
+    // What the arbiter keeps for us ends with its ttl, whatever was announced.
+    const holdMs = this.#options.settings.safety.arbiter === null ? fed.holdMs : 0
+    const line = `${seconds(waitMs + holdMs)} ${seconds(graceMs)}${addresses === '' ? '' : ` ${addresses}`}`
     stdin.write(line === this.#lastLine ? '.\n' : `${line}\n`)
     this.#lastLine = line
   }

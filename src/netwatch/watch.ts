@@ -59,6 +59,7 @@ export class HostNetworkWatch implements NetworkWatch {
   /** Carriers that are back, and not told yet. */
   readonly #returns = new Map<number, Scheduled>()
   readonly #commands = new Set<RunningCommand>()
+  readonly #kept = new Set<Promise<void>>()
   #handlers: NetworkWatchHandlers | null = null
   #retry: Scheduled | null = null
   #whereAsked = -1
@@ -124,7 +125,7 @@ export class HostNetworkWatch implements NetworkWatch {
   }
 
   release(group: number): void {
-    for (const item of this.#items) if (item.group === group) this.#releaseItem(item)
+    for (const item of this.#items) if (item.group === group) this.#keep(this.#releaseItem(item))
   }
 
   check(group: number): void {
@@ -325,6 +326,15 @@ export class HostNetworkWatch implements NetworkWatch {
     this.#settle()
   }
 
+  /** Holds a promise that never rejects until it has ended; nobody waits for it. */
+  #keep(promise: Promise<void> | null): void {
+    if (promise === null) return
+    const kept = promise.then(() => {
+      this.#kept.delete(kept)
+    })
+    this.#kept.add(kept)
+  }
+
   #announce(item: GuardedAddress): void {
     const resource = this.#resourceOf(item)
     if (resource === null) return
@@ -336,12 +346,13 @@ export class HostNetworkWatch implements NetworkWatch {
         if (item.mode === 'up' && item.missingSince === null && item.count === count) this.#note('warn', `Could not announce ${item.argument.address}: ${said.join(' | ')}`)
       })
     }
-    agents.run({ resource, operation: 'announce', timeoutMs: announceLimitMs }, { signal: new AbortController().signal }).then(
+    const announced = agents.run({ resource, operation: 'announce', timeoutMs: announceLimitMs }, { signal: new AbortController().signal }).then(
       outcome => {
         if (outcome.kind !== 'ok') failed(outcome.said)
       },
       (error: unknown) => failed([String(error)])
     )
+    this.#keep(announced)
   }
 
   #resourceOf(item: GuardedAddress): ResourceSpec | null {

@@ -265,6 +265,8 @@ class StoryPlayer {
         return `remember peer=${effect.peerGeneration ?? '-'}.${effect.peerSequence} held=${effect.held.map(one => `${keyOf(one.id, settings)}@${one.epoch}`).join(',') || '-'}`
       case 'fence':
         return `fence ${effect.victim} attempt=${effect.attempt} limit=${effect.timeoutMs}`
+      case 'call-off':
+        return `call-off attempt=${effect.attempt}`
       case 'poison':
         return `poison generation ${effect.generation}`
       case 'arbiter-want':

@@ -92,6 +92,7 @@ for (const method of methods) {
       const before = lab.cluster.deeds().length
       const brokenAt = monotonicMs()
       const counting = lab.counts()
+      await lab.cluster.lab.waitFor('a client is served', () => counting.answers.length > 0, soonMs)
       await fault.break(lab)
       await lab.cluster.lab.waitFor(`${row.fault} lost: ${expected}`, async () => (await lab.holders()) === expected, restWithinMs)
       // It must also stay so, for longer than any patience that is still running out.
