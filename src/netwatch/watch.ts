@@ -60,6 +60,7 @@ export class HostNetworkWatch implements NetworkWatch {
   readonly #returns = new Map<number, Scheduled>()
   readonly #commands = new Set<RunningCommand>()
   readonly #kept = new Set<Promise<void>>()
+  readonly #closing = new AbortController()
   #handlers: NetworkWatchHandlers | null = null
   #retry: Scheduled | null = null
   #whereAsked = -1
@@ -87,14 +88,20 @@ export class HostNetworkWatch implements NetworkWatch {
     if (this.#items.length > 0) this.#monitor.open()
   }
 
+  /** Announcements under way are ended; `idle` says when they have. */
   close(): void {
     this.#handlers = null
+    this.#closing.abort()
     this.#monitor.close()
     this.#check.close()
     this.#retry?.cancel()
     for (const timer of this.#returns.values()) timer.cancel()
     this.#repair.end()
     for (const command of this.#commands) command.end()
+  }
+
+  async idle(): Promise<void> {
+    await Promise.all(this.#kept)
   }
 
   began(group: number, index: number, operation: AgentOperation): Promise<void> | null {
@@ -346,7 +353,7 @@ export class HostNetworkWatch implements NetworkWatch {
         if (item.mode === 'up' && item.missingSince === null && item.count === count) this.#note('warn', `Could not announce ${item.argument.address}: ${said.join(' | ')}`)
       })
     }
-    const announced = agents.run({ resource, operation: 'announce', timeoutMs: announceLimitMs }, { signal: new AbortController().signal }).then(
+    const announced = agents.run({ resource, operation: 'announce', timeoutMs: announceLimitMs }, { signal: this.#closing.signal }).then(
       outcome => {
         if (outcome.kind !== 'ok') failed(outcome.said)
       },

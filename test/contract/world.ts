@@ -6,7 +6,7 @@
  * from a request to an outcome.
  */
 
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
@@ -45,6 +45,18 @@ export interface World {
   killDuring(type: string, words: readonly string[], afterMs: number): Promise<void>
 }
 
+/** Ends what scripts left running in the world's network, an announcement in the background above all. */
+function endAllIn(name: string): void {
+  const pids = spawnSync('ip', ['netns', 'pids', name], { encoding: 'utf8' }).stdout
+  for (const pid of pids.split('\n').filter(line => line !== '').map(Number)) {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+    }
+  }
+}
+
 let worlds = 0
 
 export function createWorld(test: Test, source: { readonly scripts: string; readonly own: boolean }): World {
@@ -54,6 +66,7 @@ export function createWorld(test: Test, source: { readonly scripts: string; read
   execFileSync('ip', ['netns', 'add', name])
   const holder = spawn('unshare', ['-m', '--propagation', 'private', 'sleep', '600'], { stdio: 'ignore' })
   test.teardown(() => {
+    endAllIn(name)
     holder.kill('SIGKILL')
     execFileSync('ip', ['netns', 'del', name])
   })

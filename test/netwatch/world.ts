@@ -87,7 +87,10 @@ export function watchedHost(test: Test, specs: readonly string[] = [`${service}/
     projectResourceDir: programs,
     carrierReturnMs: millis(300)
   })
-  test.teardown(() => watch.close())
+  test.teardown(async () => {
+    watch.close()
+    await watch.idle()
+  })
   const trace = join(world.folder, 'trace')
   if (options.listen !== undefined) {
     stranger(`timeout 100 tcpdump -U -lni v1 '${options.listen}' >${trace} 2>${trace}.err & while ! grep -q listening ${trace}.err; do sleep 0.01; done`)
