@@ -9,7 +9,7 @@
  * follows it is what this node would have done if the other had said the same.
  */
 
-import { after, millis, type Instant, type Millis } from '../base/units.js'
+import { after, instant, millis, type Instant, type Millis } from '../base/units.js'
 import { nextDeadline, step } from '../cluster/step.js'
 import type { ClusterEffect, ClusterEvent, ClusterSettings, ClusterState } from '../cluster/types.js'
 import type { OperationOutcome } from '../resource/group-machine.js'
@@ -34,6 +34,8 @@ export interface Comparison {
 
 /** Two moments of one decision that differ by less are the same: timers are not better. */
 const sameMs = 20
+/** A deadline is a sum of fractions, rounded: at its very moment the core may find that it is not there yet. */
+const grainMs = 0.05
 const decisionsMax = 2_000
 
 /** The stretches of one life that follow each other without a gap, lived again with both settings. */
@@ -129,7 +131,7 @@ function passUntil(
     const due = nextDeadline(state(), settings)
     const end = [...ends()].sort((a, b) => a.now - b.now)[0]
     if (end !== undefined && end.now <= Math.min(due, moment)) takeEnd(end)
-    else if (due < moment) takeTick(due > state().at ? due : state().at)
+    else if (due < moment) takeTick(instant(Math.min(moment, Math.max(due, state().at + grainMs))))
     else return
   }
 }

@@ -43,8 +43,7 @@ export function presentSituation(settings: ClusterSettings, state: ClusterState,
 }
 
 /** From the files alone: both nodes are up, every group is at home. */
-export function assumedSituation(settings: ClusterSettings): Situation {
-  const now = instant(3_600_000)
+export function assumedSituation(settings: ClusterSettings, now = instant(3_600_000)): Situation {
   const peer = mirrored(settings, null)
   const view = (own: ClusterSettings, other: ClusterSettings): NodeView => ({
     phase: 'active',

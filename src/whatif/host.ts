@@ -28,6 +28,8 @@ export type Unstamped = ClusterEvent extends infer Event ? (Event extends Cluste
 
 const restartMs = 1_000
 const latenessMs = 50
+/** No timer is finer. A deadline is a sum of fractions, rounded: at its very moment the core may find that it is not there yet, and asks again. */
+const grainMs = 0.05
 const waitingMax = 256
 
 export class Host {
@@ -159,7 +161,7 @@ export class Host {
     if (this.state === null) return
     this.#armed += 1
     const mine = this.#armed
-    const due = Math.max(this.now, nextDeadline(this.state, this.settings))
+    const due = Math.max(this.now + grainMs, nextDeadline(this.state, this.settings))
     this.#armedFor = due
     this.#world.agenda.plan(due - this.now, () => {
       if (mine === this.#armed && !this.#frozen) this.post({ kind: 'tick' })

@@ -1,7 +1,7 @@
 /** What-ifs against the simulator: two worlds of different make, the same core, the same question, the same owner. */
 
 import t from 'tap'
-import { instant, millis } from '../../src/base/units.js'
+import { instant, millis, type Instant } from '../../src/base/units.js'
 import type { ClusterSettings } from '../../src/cluster/types.js'
 import { noSafety, type SafetySettings } from '../../src/safety/types.js'
 import { assumedSituation, presentSituation } from '../../src/whatif/begin.js'
@@ -48,10 +48,10 @@ const methods: Readonly<Record<string, Partial<SafetySettings>>> = {
   quorum: { quorum: { deadpingMs: millis(500), of: 1 } }
 }
 
-function ask(text: string, configured: ClusterSettings): WhatIf {
+function ask(text: string, configured: ClusterSettings, now?: Instant): WhatIf {
   const parsed = parseFaults(text, { nodes: ['ha1', 'ha2'], links: ['eth0', 'eth1'], groups: configured.groups.map(group => group.key) })
   if (!parsed.ok) throw new Error(parsed.message)
-  return whatIf({ situation: assumedSituation(configured), faults: parsed.faults, durations: { '0/0/start': 40, '0/1/start': 400 }, forMs: 120_000 })
+  return whatIf({ situation: assumedSituation(configured, now), faults: parsed.faults, durations: { '0/0/start': 40, '0/1/start': 400 }, forMs: 120_000 })
 }
 
 /** Question, method, owner at the end, outage from and to in ms, and whether it may have been on both nodes. */
@@ -102,6 +102,14 @@ t.test('a method that is not configured -> said, and nothing happens', t => {
   const result = ask('disk lost, arbiter gone, ping gone, fencing fails', settings())
   t.match(result.assumptions.join('\n'), /no lease area is configured: 'disk lost' changes nothing\n.*no arbiter.*\n.*no ping node.*\n.*no fencing device/)
   t.equal(result.groups[0]?.outageMs, 0)
+  t.end()
+})
+
+t.test('asked at any fraction of a millisecond -> the same answer, and time goes on although sums of fractions are rounded', t => {
+  for (let k = 0; k < 200; k += 1) {
+    const [group] = ask('ha1 dies', settings(), instant(1_718 + k * 0.924_859)).groups
+    t.match([group?.after, Math.abs((group?.outageMs ?? 0) - 945) < 10], ['ha2', true], `${k}: ${group?.outageMs ?? '?'} ms`)
+  }
   t.end()
 })
 
