@@ -12,7 +12,7 @@ import { isTwoWay, type Timing } from '../membership/peer.js'
 import type { ArbiterWord } from '../port/arbiter.js'
 import type { LeaseReport, PoisonPill } from '../port/lease.js'
 import type { FencingOutcome, FencingProof } from '../port/fencing.js'
-import { beginStop, stateOf } from '../resource/group-machine.js'
+import { beginStop, stateOf, voidProbe } from '../resource/group-machine.js'
 import { fenceDeadline, onFenced, stepFence } from '../safety/fence.js'
 import { diskPatience, isReadable, onLeaseReport } from '../safety/lease.js'
 import { patienceWithoutRight, permissionToTake, type Permission } from '../safety/permission.js'
@@ -175,12 +175,22 @@ export function settleRights(turn: Turn): void {
   if (pausedUntil !== null && now >= pausedUntil) changeSafety(turn, { pausedUntil: null })
 }
 
+/** Takes addresses off also where nobody knows yet what runs: what was seen of such a group does not count any more. */
+export function dropUnlooked(turn: Turn, groups: readonly number[]): void {
+  turn.effects.push({ kind: 'drop-addresses', groups })
+  for (const index of groups) {
+    const { machine } = groupAt(turn, index).group
+    const voided = voidProbe(machine)
+    if (voided !== machine) changeGroup(turn, index, { machine: voided })
+  }
+}
+
 /** What is still being stopped, could not be stopped, or was not looked at yet has its address too, and the scripts take their time. */
 function dropRemains(turn: Turn): void {
   const lapsed = remains(turn.state).filter(index => lapseOfGroup(turn, index) !== null)
   const { dropped } = turn.state.safety
   const due = lapsed.filter(index => !dropped.includes(index))
-  if (due.length > 0) turn.effects.push({ kind: 'drop-addresses', groups: due })
+  if (due.length > 0) dropUnlooked(turn, due)
   if (lapsed.join() !== dropped.join()) changeSafety(turn, { dropped: lapsed })
 }
 

@@ -26,7 +26,7 @@ import { decideGroup, isHeldByPeer } from './decide-group.js'
 import { noteDifferences, nothingCompared, onCompared } from './differences.js'
 import { onLinuxHa } from './linux-ha.js'
 import { onAsked, settleMoves } from './operator.js'
-import { addressed, distrustFarewell, healthOf, lapseOf, onArbiter, onCarrier, onConnectivity, onFencedEvent, onFencingTested, onLease, peerTiming, safetyDeadline, settleFence, settleRights, settleWanted, voidProof } from './safety.js'
+import { addressed, distrustFarewell, dropUnlooked, healthOf, lapseOf, onArbiter, onCarrier, onConnectivity, onFencedEvent, onFencingTested, onLease, peerTiming, safetyDeadline, settleFence, settleRights, settleWanted, voidProof } from './safety.js'
 import { noteReturn, settleHold, settleQuarantine } from './pauses.js'
 import { countRefused, reportRefused, refusalReportAt } from './refusals.js'
 import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type Turn } from './turn.js'
@@ -49,7 +49,7 @@ const farewellSpacing = millis(15)
 
 export function initialState(settings: ClusterSettings, now: Instant): ClusterState {
   const group = (id: string): GroupState => ({
-    machine: { run: { kind: 'probing', index: 0, seen: [] }, attempt: 0, failures: 0 },
+    machine: { run: { kind: 'probing', index: 0, seen: [], isVoid: false }, attempt: 0, failures: 0 },
     claim: null,
     epoch: settings.heldEpochs.get(id) ?? 0,
     avoid: false,
@@ -266,7 +266,7 @@ function onWoke(turn: Turn, stallMs: Millis, cause: string | null): void {
     note(turn, 'warn', `This node stood still for ${told}; that time is not held against ${settings.peerName}`)
     return
   }
-  turn.effects.push({ kind: 'drop-addresses', groups: exposed })
+  dropUnlooked(turn, exposed)
   const reason = `this node stood still for ${told}, longer than ${settings.peerName} waits (${patience} ms)`
   note(turn, 'crit', `${reason}: releasing everything before looking around`)
   for (const index of held) {

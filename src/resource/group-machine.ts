@@ -53,7 +53,8 @@ type Seen = 'running' | 'stopped' | 'unknown'
 
 /** Where the group stands. Each member carries only what is true in it. */
 export type GroupRun =
-  | { readonly kind: 'probing'; readonly index: number; readonly seen: readonly Seen[] }
+  /** `isVoid`: what was seen so far, and what is being asked now, is of before addresses were taken off. */
+  | { readonly kind: 'probing'; readonly index: number; readonly seen: readonly Seen[]; readonly isVoid: boolean }
   | { readonly kind: 'stopped' }
   /** `paused`: the peer turned up holding the group; the next resource waits until it let go. */
   | { readonly kind: 'starting'; readonly index: number; readonly operation: 'status' | 'start' | 'paused' }
@@ -109,7 +110,7 @@ export function stateOf(run: GroupRun): Exclude<GroupStateName, 'claimed'> {
 
 /** A group nobody has looked at yet: every resource's status is asked, left to right. */
 export function beginProbe(setup: GroupSetup): GroupStep {
-  return operate(setup, { run: { kind: 'probing', index: 0, seen: [] }, attempt: 0, failures: 0 }, 0, 'status', [])
+  return operate(setup, { run: { kind: 'probing', index: 0, seen: [], isVoid: false }, attempt: 0, failures: 0 }, 0, 'status', [])
 }
 
 /** Starts the group. The caller holds the right to; the machine must be stopped. */
@@ -168,6 +169,11 @@ export function onOutcome(
   }
 }
 
+/** Addresses were taken off behind the scripts' back: a group that is being looked at is looked at from the beginning. */
+export function voidProbe(machine: GroupMachine): GroupMachine {
+  return machine.run.kind === 'probing' ? { ...machine, run: { ...machine.run, isVoid: true } } : machine
+}
+
 /** Goes on with a paused start; changes nothing otherwise. */
 export function resume(setup: GroupSetup, machine: GroupMachine): GroupStep {
   const { run } = machine
@@ -194,10 +200,10 @@ export function clearFailure(machine: GroupMachine): GroupMachine {
 }
 
 function onProbed(setup: GroupSetup, machine: GroupMachine, run: GroupRun & { kind: 'probing' }, outcome: OperationOutcome): GroupStep {
-  const seen = [...run.seen, seenBy(outcome)]
-  const next = run.index + 1
+  const seen = run.isVoid ? [] : [...run.seen, seenBy(outcome)]
+  const next = seen.length
   if (next < setup.resources.length) {
-    return operate(setup, { ...machine, run: { kind: 'probing', index: next, seen } }, next, 'status', [])
+    return operate(setup, { ...machine, run: { kind: 'probing', index: next, seen, isVoid: false } }, next, 'status', [])
   }
   if (seen.every(one => one === 'stopped')) return { machine: { ...machine, run: { kind: 'stopped' } }, effects: [] }
   if (seen.every(one => one === 'running')) {

@@ -115,7 +115,7 @@ t.test('holding: a blocked group may run here -> held; a failed one -> not', asy
 })
 
 t.test('holding: anything moves, or nothing was settled yet -> transition', async t => {
-  for (const run of [starting, stopping, { kind: 'probing', index: 0, seen: [] } as const]) t.equal(holdingOf({ runs: [runs, run] }), 'transition', run.kind)
+  for (const run of [starting, stopping, { kind: 'probing', index: 0, seen: [], isVoid: false } as const]) t.equal(holdingOf({ runs: [runs, run] }), 'transition', run.kind)
   t.equal(holdingOf({ runs: [runs, stopped], group: { claim: { sequence: null } } }), 'transition', 'claimed')
   for (const phase of ['probing', 'joining'] as const) t.equal(holdingOf({ runs: [stopped, stopped], state: { phase } }), 'transition', phase)
   t.equal(holdingOf({ runs: [stopped, stopped], state: { phase: 'leaving' } }), 'none')

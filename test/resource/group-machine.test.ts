@@ -11,6 +11,7 @@ import {
   onTime,
   resume,
   stateOf,
+  voidProbe,
   type GroupEffect,
   type GroupMachine,
   type GroupRun,
@@ -115,6 +116,16 @@ t.test('probe: running in part -> stopped whole, right to left, and the finding 
 
 t.test('probe: a status that hangs, fails or is unknown -> proves nothing, so the group is stopped', async t => {
   for (const kind of ['timed-out', 'failed', 'unknown', 'cancelled'] as const) t.equal(probed('stopped', kind, 'stopped').kind, 'stopping', kind)
+})
+
+t.test('probe: addresses are taken off in the middle of it -> looked at from the beginning, one operation at a time, and released, as it runs in part', async t => {
+  const track = new Track(beginProbe(setup)).all('running')
+  track.machine = voidProbe(track.machine)
+  track.ended('running')
+  t.strictSame(track.did, ['status 0', 'status 1', 'status 0'])
+  track.all('stopped', 'running', 'running')
+  t.equal(track.kind, 'stopping')
+  t.equal(voidProbe(track.machine), track.machine, 'nothing else is changed by it')
 })
 
 t.test('probe: a script that is not there -> cannot have started anything', async t => {

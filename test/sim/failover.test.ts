@@ -173,6 +173,22 @@ for (const autoFailback of ['on', 'off'] as const) {
   })
 }
 
+t.test('failover: the killed daemon is back and sleeps in the middle of its first look -> what it saw before does not count, the group is whole again', t => {
+  for (let seed = 1; seed <= 40; seed += 1) {
+    const s = Scenario.running({ seed, methods: ['lease', 'arbiter'] })
+    s.passes(8_000)
+    s.node('alpha').kill()
+    s.passes(350)
+    s.node('alpha').boot()
+    s.passes(seed)
+    s.node('alpha').suspend()
+    s.passes(1_900)
+    s.node('alpha').thaw()
+    s.until('one of them runs all of it', () => s.world.isServed(), 3_000)
+  }
+  t.end()
+})
+
 t.test('failover: the peer restarts too, and the owner is killed once more while it looks around -> adopted with their old epochs', t => {
   for (let seed = 1; seed <= 50; seed += 1) {
     const s = Scenario.running({ seed, homes: ['alpha', 'alpha', 'alpha'] })
