@@ -1,45 +1,9 @@
-/**
- * Whole lives of the cluster: production core and runner, simulated network, scripts and time. A failing life prints its
- * story with as few strikes as it takes, and the command that replays it. CI explores two hundred new lives per commit, which anybody can replay.
- */
+/** Named stories of failover in the simulated world: production core and runner, simulated network, scripts and time. */
 
-import { execFileSync } from 'node:child_process'
 import t from 'tap'
 import { Prng } from '../../src/base/prng.js'
-import { liveMany } from './crew.js'
 import { Scenario } from './scenario.js'
 import { World } from './world.js'
-
-/** HA_SEED when given, else the commit, so that a run of CI can be repeated. */
-function baseSeed(): number {
-  const given = process.env['HA_SEED']
-  if (given !== undefined) return Number(given)
-  try {
-    return Number.parseInt(execFileSync('git', ['rev-parse', '--short=7', 'HEAD'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }), 16)
-  } catch {
-    return 1_000_001 // no git or no repository, as in an unpacked archive
-  }
-}
-
-/** A slow or shared machine lives fewer lives within its three minutes, and says how many; HA_LIVES asks for another number. */
-const atMostMs = 150_000
-const livesCount = (): number => Number(process.env['HA_LIVES'] ?? 20_000)
-
-/** Two workers, as the unit tests run two files at a time on small machines. */
-const workers = 2
-
-t.test('failover: 20,000 lives with faults of every kind -> no rule broken, and every group served after the heal', async t => {
-  const result = await liveMany({ first: 1, count: livesCount(), workers, untilMs: atMostMs })
-  t.comment(`${result.lives} lives; longest without service while both were well ${Math.round(result.idleLongestMs)} ms, twice ${Math.round(result.doubleLongestMs)} ms`)
-  t.equal(result.broken, null)
-})
-
-t.test('failover: 200 lives drawn from HA_SEED or the commit -> no rule broken', async t => {
-  const first = baseSeed()
-  t.comment(`HA_SEED=${first}`)
-  const result = await liveMany({ first, count: 200, workers, untilMs: atMostMs })
-  t.equal(result.broken, null)
-})
 
 t.test('failover: the same seed twice -> the same story, to the millisecond', t => {
   const stories = [1, 2].map(() => {
