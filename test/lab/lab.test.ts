@@ -5,7 +5,7 @@ import fs from 'node:fs'
 import t from 'tap'
 import { monotonicMs } from './command.js'
 import { Lab, labUnavailable } from './lab.js'
-import { directoryOf, labNames, register, remove, startTimeOf, sweep } from './registry.js'
+import { directoryOf, labNames, register, remove, startTimeOf, sweep, sweepNamespaces } from './registry.js'
 
 const unavailable = labUnavailable()
 const skip = unavailable === null ? {} : { skip: unavailable }
@@ -118,4 +118,20 @@ t.test('lab: its owner was killed -> the next sweep removes it, and leaves those
   test.ok(sweep().includes(dead))
   test.ok(labNames().includes(alive))
   test.notMatch(spawnSync('ip', ['netns', 'list'], { encoding: 'utf8' }).stdout, dead)
+})
+
+t.test('namespaces of smaller tests: their process is gone -> the next sweep removes them, and what runs in them, and no others', skip, async test => {
+  const gone = spawnSync('true').pid
+  const [dead, alive] = [`agt${gone}x1`, `agt${process.pid}x9999`]
+  for (const name of [dead, alive]) spawnSync('ip', ['netns', 'add', name])
+  test.teardown(() => spawnSync('ip', ['netns', 'delete', alive]))
+  spawnSync('ip', ['netns', 'exec', dead, 'sh', '-c', 'sleep 60 >/dev/null 2>&1 &'])
+  const [left = 0] = spawnSync('ip', ['netns', 'pids', dead], { encoding: 'utf8' }).stdout.split('\n').map(Number)
+  test.ok(startTimeOf(left) !== null)
+  const swept = sweepNamespaces()
+  test.ok(swept.includes(dead))
+  test.notOk(swept.includes(alive))
+  const listed = spawnSync('ip', ['netns', 'list'], { encoding: 'utf8' }).stdout
+  test.notMatch(listed, dead)
+  test.match(listed, alive)
 })

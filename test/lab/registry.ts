@@ -48,6 +48,23 @@ export function sweep(options: { readonly alsoKept?: boolean } = {}): string[] {
   return removed
 }
 
+/** Namespaces of smaller tests carry the number of the process that made them: `agt123x4`, `hblk123a`. */
+const numberedNamespace = /^(?:agt|hblk)(\d+)\D/
+
+/** Removes the namespaces of smaller tests whose process is gone, with what runs in them; returns their names. */
+export function sweepNamespaces(): string[] {
+  const names = run('ip', ['netns', 'list']).split('\n').map(line => line.split(' ')[0] ?? '')
+  const abandoned = names.filter(name => {
+    const pid = numberedNamespace.exec(name)?.[1]
+    return pid !== undefined && startTimeOf(Number(pid)) === null
+  })
+  for (const name of abandoned) {
+    for (const pid of run('ip', ['netns', 'pids', name]).split('\n').filter(line => line !== '')) kill(Number(pid))
+    run('ip', ['netns', 'delete', name])
+  }
+  return abandoned
+}
+
 /** Removes one laboratory: its processes, namespaces (and with them links and mounts), loop device and files. */
 export function remove(name: string): void {
   for (const pid of processesOf(name)) kill(pid)

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { MediumSpec } from '../../src/config/types.js'
 
-const prefix = `hblk${process.pid % 100_000}`
+const prefix = `hblk${process.pid}`
 const program = fileURLToPath(new URL('./medium-process.ts', import.meta.url))
 const position = { file: 'ha.cf', line: 1, column: 1 }
 const port = 694
