@@ -1,10 +1,10 @@
 /**
  * Feeds the sentry (bin/heartbeat-sentry), the process outside our event loop that ends what this daemon holds when the
- * daemon hangs, before the other node may take it. With every heartbeat the beat (beat.ts) is struck; a line tells it how
- * long to wait for the next one, and which addresses to take off, when one of them has changed.
+ * daemon hangs, before the other node may take it. Each line tells it how long to wait for the next one, and which
+ * addresses to take off; so it needs to know nothing else, and is never out of date by more than one line.
  *
- * Invariant: both come only from the event loop's own work, never from a timer of its own; a loop that hangs, or that no
- * longer sends heartbeats, feeds nobody.
+ * Invariant: a line is written only from the event loop's own work, never from a timer of its own; a loop that hangs, or
+ * that no longer sends heartbeats, feeds nobody.
  */
 
 import { spawn, type ChildProcess } from 'node:child_process'
@@ -14,7 +14,6 @@ import { after, millis, type Instant, type Millis } from '../base/units.js'
 import type { ClusterSettings } from '../cluster/types.js'
 import type { Clock, Scheduled } from '../port/clock.js'
 import { guardOf } from '../safety/lease.js'
-import { Beat } from './beat.js'
 import { packageRoot } from './paths.js'
 
 /** A sentry that takes nothing off its pipe is no sentry; what waits there must not grow. */
@@ -39,7 +38,6 @@ export interface SentryOptions {
 export class Sentry {
   readonly #options: SentryOptions
   readonly #limits: { readonly waitMs: Millis; readonly graceMs: Millis; readonly everyMs: Millis }
-  #beat: Beat | null = null
   #child: ChildProcess | null = null
   #fedAt: Instant | null = null
   /** What the sentry knows. */
@@ -58,16 +56,11 @@ export class Sentry {
 
   open(): void {
     if (!existsSync('/bin/bash')) return this.#options.onTrouble('no /bin/bash: nobody ends what this daemon holds when it hangs')
-    const { clock, device, program, realtimePriority, runDir } = this.#options
-    try {
-      this.#beat ??= Beat.open(clock, runDir)
-    } catch (error) {
-      return this.#options.onTrouble(`nobody ends what this daemon holds when it hangs: ${error instanceof Error ? error.message : String(error)}`)
-    }
+    const { device, program, realtimePriority, runDir } = this.#options
     const command = ['/bin/bash', program ?? join(packageRoot(), 'bin', 'heartbeat-sentry'), String(process.pid), runDir, ...(device === null ? [] : [device, String(Math.max(shortestResetS, Math.ceil((2 * this.#limits.waitMs) / 1_000)))])]
     const [file = '', ...args] = realtimePriority === null ? command : ['chrt', '-r', String(Math.min(99, realtimePriority + 1)), ...command]
     // A group of its own: a signal to the daemon's group is not meant for it.
-    const child = spawn(file, args, { stdio: ['pipe', 'ignore', 'inherit', this.#beat.fd], detached: true, env: sentryEnvironment() })
+    const child = spawn(file, args, { stdio: ['pipe', 'ignore', 'inherit'], detached: true, env: sentryEnvironment() })
     this.#child = child
     this.#fedAt = null
     this.#lastLine = ''
@@ -85,12 +78,10 @@ export class Sentry {
     const stdin = this.#child?.stdin
     if (stdin === null || stdin === undefined || stdin.destroyed || stdin.writableLength > backlogMax) return
     this.#fedAt = now
-    this.#beat?.strike()
     // What the arbiter keeps for us ends with its ttl, whatever was announced.
     const holdMs = this.#options.settings.safety.arbiter === null ? fed.holdMs : 0
     const line = `${seconds(waitMs + holdMs)} ${seconds(graceMs)}${addresses === '' ? '' : ` ${addresses}`}`
-    if (line === this.#lastLine) return
-    stdin.write(`${line}\n`)
+    stdin.write(line === this.#lastLine ? '.\n' : `${line}\n`)
     this.#lastLine = line
   }
 
@@ -100,8 +91,6 @@ export class Sentry {
     this.#restart?.cancel()
     this.#child?.stdin?.end('bye\n')
     this.#child = null
-    this.#beat?.close()
-    this.#beat = null
   }
 
   #lost(child: ChildProcess, how: string): void {
@@ -115,7 +104,7 @@ export class Sentry {
 
 /**
  * The sentry acts a moment before the peer may: before our lease or the arbiter's has run out where one of them is what the
- * peer waits for, and otherwise before its deadtime has. It measures from a beat that may be older than our last
+ * peer waits for, and otherwise before its deadtime has. It measures from a line that may be older than our last
  * heartbeat by `everyMs`, which only makes it earlier.
  */
 export function limitsOf(settings: Pick<ClusterSettings, 'timing' | 'safety'>): { readonly waitMs: Millis; readonly graceMs: Millis; readonly everyMs: Millis } {

@@ -56,7 +56,7 @@ export class BootClock {
 const bootClock = new BootClock({ monotonic: () => performance.now(), wall: () => Date.now(), uptimeMs })
 
 /** /proc/uptime counts CLOCK_BOOTTIME in hundredths of a second; null on a system without it. */
-export function uptimeMs(): number | null {
+function uptimeMs(): number | null {
   try {
     const seconds = Number(readFileSync('/proc/uptime', 'latin1').split(' ', 1)[0])
     return Number.isFinite(seconds) ? seconds * 1_000 : null
