@@ -12,26 +12,23 @@
  *  3. After a stall longer than the peer's patience the addresses go first, before any datagram is looked at.
  *  4. While waiting datagrams are still being read after a stall, nothing is claimed or started.
  *  5. Every wait has a deadline in `nextDeadline`.
- *  6. A tick that is only the time of the next heartbeat concludes nothing: that is almost every tick.
  */
 
-import { isSameAgreement } from '../agreement/differences.js'
 import { unreachable } from '../base/invariant.js'
-import { after, elapsed, instant, millis, type Instant, type Millis } from '../base/units.js'
+import { after, elapsed, millis, type Instant, type Millis } from '../base/units.js'
 import { deathAt, forgive, hear, isTwoWay, judge, unheardPeer } from '../membership/peer.js'
 import { forgiveLink, hearOn, judgeLink, linkDeathAt, silentLink } from '../membership/links.js'
 import { beginProbe, beginStop, deadlineOf, onOutcome, onTime, stateOf } from '../resource/group-machine.js'
 import { unprovenSafety } from '../safety/types.js'
-import { isHeld } from '../wire/ownership.js'
+import { isHeld, type GroupView, type NodeView } from '../wire/ownership.js'
 import type { Heard } from '../wire/status.js'
 import { decideGroup, isHeldByPeer } from './decide-group.js'
 import { noteDifferences, nothingCompared, onCompared } from './differences.js'
 import { onLinuxHa } from './linux-ha.js'
 import { onAsked, settleMoves } from './operator.js'
-import { addressed, distrustFarewell, dropUnlooked, lapseOf, onArbiter, onCarrier, onConnectivity, onFencedEvent, onFencingTested, onLease, peerTiming, safetyDeadline, settleFence, settleRights, settleWanted, voidProof } from './safety.js'
+import { addressed, distrustFarewell, dropUnlooked, healthOf, lapseOf, onArbiter, onCarrier, onConnectivity, onFencedEvent, onFencingTested, onLease, peerTiming, safetyDeadline, settleFence, settleRights, settleWanted, voidProof } from './safety.js'
 import { noteReturn, settleHold, settleQuarantine } from './pauses.js'
 import { countRefused, reportRefused, refusalReportAt } from './refusals.js'
-import { farewellsMax, nextSendAt, saysTheSame, sendIfDue } from './send.js'
 import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type Turn } from './turn.js'
 import type { ClusterEffect, ClusterEvent, ClusterSettings, ClusterState, GroupState } from './types.js'
 
@@ -44,10 +41,11 @@ export interface ClusterStep {
 
 /** The share of a keepalive after which a heard heartbeat is answered at once instead of at its time. */
 const nearlyDue = 0.75
+/** Farewells are repeated so that one lost datagram does not cost the peer a deadtime. */
+const farewellsMax = 3
 /** A restart of ours accepts recorded datagrams of the peer's present life that are at most this old. */
 const rememberEvery = millis(60_000)
-/** However quiet it is, everything is looked at again this often. */
-const settleEvery = millis(1_000)
+const farewellSpacing = millis(15)
 
 export function initialState(settings: ClusterSettings, now: Instant): ClusterState {
   const group = (id: string): GroupState => ({
@@ -85,7 +83,6 @@ export function initialState(settings: ClusterSettings, now: Instant): ClusterSt
     comparison: nothingCompared,
     isPortClosed: false,
     isCatchingUp: false,
-    settledUntil: now,
     stalls: { count: 0, longestMs: 0, totalMs: 0, last: null },
     safety: unprovenSafety,
     hold: null,
@@ -98,15 +95,8 @@ export function initialState(settings: ClusterSettings, now: Instant): ClusterSt
 
 export function step(state: ClusterState, event: ClusterEvent, settings: ClusterSettings): ClusterStep {
   const turn: Turn = { state: { ...state, at: event.now }, effects: [], now: event.now, settings, isQuiet: false }
-  if (event.kind === 'tick' && event.now < state.settledUntil) {
-    sendIfDue(turn)
-    return { state: turn.state, effects: turn.effects, isQuiet: false }
-  }
   record(turn, event)
-  if (!turn.isQuiet) {
-    settle(turn)
-    turn.state = { ...turn.state, settledUntil: settledUntil(turn, state) }
-  }
+  if (!turn.isQuiet) settle(turn)
   if (isWorthKeeping(state, turn.state, turn.now)) remember(turn)
   return { state: turn.state, effects: turn.effects, isQuiet: turn.isQuiet }
 }
@@ -220,8 +210,7 @@ function onPeerStatus(turn: Turn, before: ClusterState['peer']): void {
   const isSame = saysTheSame(peer.view, before.view)
   if (isSame && peer.view !== null && before.view !== null) {
     // The old groups are kept, so that what was concluded from them need not be concluded again.
-    const settledUntil = isSameAgreement(peer.view.agreement, before.view.agreement) ? turn.state.settledUntil : turn.now
-    turn.state = { ...turn.state, settledUntil, peer: { ...peer, view: { ...peer.view, groups: before.view.groups } } }
+    turn.state = { ...turn.state, peer: { ...peer, view: { ...peer.view, groups: before.view.groups } } }
   }
   const hasNews = !isSame || before.standing.kind !== 'alive'
   // Nearly due anyway: answering now spares both nodes a second awakening for the same keepalive.
@@ -315,26 +304,6 @@ function settle(turn: Turn): void {
   sendIfDue(turn)
 }
 
-/**
- * Until when nothing follows from the passing of time. What was decided just now may have consequences of its own, and so
- * may everything that is between two states.
- */
-function settledUntil(turn: Turn, before: ClusterState): Instant {
-  const { state, settings, now } = turn
-  const isCalm =
-    state.phase === 'active' &&
-    state.hold === null &&
-    state.quarantineUntil === null &&
-    !state.isCatchingUp &&
-    state.groups === before.groups &&
-    state.groups.every(group => group.claim === null) &&
-    turn.effects.every(effect => effect.kind === 'send-status')
-  if (!isCalm) return now
-  // The patience with the peer shrinks by time alone, when its disk cannot be read any more.
-  const deaths = [deathAt(state.peer, settings.timing, state.startedAt), judgementDeadline(state, settings)]
-  return instant(Math.min(after(now, settleEvery), ...deaths.filter(one => one !== null)))
-}
-
 function judgeLiving(turn: Turn): void {
   const { settings, now } = turn
   if (!isJudgementDue(turn.state, settings, now)) return
@@ -405,6 +374,62 @@ function tellStopProgress(turn: Turn): void {
   if (state.stopTold === null || gone.length > 0) turn.state = { ...state, stopTold: left }
 }
 
+/** Sends the status when something changed, when an answer is awaited, or when a keepalive has passed. */
+function sendIfDue(turn: Turn): void {
+  const { state, settings, now } = turn
+  if (state.phase === 'left' && state.farewells >= farewellsMax) return
+  const view = currentView(turn)
+  if (saysTheSame(view, state.sentView) && !state.isReplyDue && now < nextSendAt(state, settings)) return
+  const sequence = state.sequence + 1
+  const hold = state.hold !== null && state.hold.sequence === null ? { ...state.hold, sequence } : state.hold
+  const groups = state.groups.map(group => (group.claim !== null && group.claim.sequence === null ? { ...group, claim: { sequence } } : group))
+  const farewells = state.phase === 'left' ? state.farewells + 1 : 0
+  turn.state = { ...state, hold, groups, sequence, sentAt: now, sentView: view, isReplyDue: false, farewells }
+  // Linux-HA takes any status after `dead` for the return of a partitioned node, and restarts itself: it comes last, once.
+  const isLast = farewells === farewellsMax
+  const status = isLast ? 'dead' : state.phase === 'probing' || state.phase === 'joining' ? 'up' : 'active'
+  turn.effects.push({ kind: 'send-status', sequence, status, view, isNews: !saysTheSame(view, state.sentView) })
+}
+
+function nextSendAt(state: ClusterState, settings: ClusterSettings): Instant {
+  if (state.sentAt === null) return state.startedAt
+  return after(state.sentAt, state.phase === 'left' ? farewellSpacing : settings.timing.keepaliveMs)
+}
+
+function currentView(turn: Turn): NodeView {
+  const { state, settings } = turn
+  const { peer } = state
+  const groups = settings.groups.map((setup, index): GroupView => {
+    const { group } = groupAt(turn, index)
+    return { id: setup.id, digest: setup.digest, state: shownState(group), epoch: group.epoch, avoid: group.avoid, wanted: group.wantedUntil !== null, canServe: group.carrierTrouble === null }
+  })
+  const acknowledged = peer.generation === null || peer.heardAt === null ? null : { generation: peer.generation, sequence: peer.window.newest }
+  return { phase: state.phase, acknowledged, hearsPeer: peer.standing.kind === 'alive', groups, health: healthOf(state, settings, turn.now), agreement: state.agreement }
+}
+
+/** Two views that differ in nothing but the running acknowledgement. */
+function saysTheSame(one: NodeView | null, other: NodeView | null): boolean {
+  if (one === null || other === null) return one === other
+  const isSame =
+    one.phase === other.phase &&
+    one.hearsPeer === other.hearsPeer &&
+    one.acknowledged?.generation === other.acknowledged?.generation &&
+    one.groups.length === other.groups.length &&
+    one.health.isFit === other.health.isFit &&
+    one.health.reached === other.health.reached &&
+    (one.health.holdMs === 0) === (other.health.holdMs === 0)
+  return isSame && one.groups.every((group, at) => isSameGroup(group, other.groups[at]))
+}
+
+const isSameGroup = (one: GroupView, other: GroupView | undefined): boolean =>
+  one.id === other?.id &&
+  one.digest === other.digest &&
+  one.state === other.state &&
+  one.epoch === other.epoch &&
+  one.avoid === other.avoid &&
+  one.wanted === other.wanted &&
+  one.canServe === other.canServe
+
 /** A group that is still looked at keeps the epoch that an earlier life left, or a second crash would forget it. */
 const isKept = (group: GroupState): boolean => isHeld(stateOf(group.machine.run)) || (group.machine.run.kind === 'probing' && group.epoch > 0)
 
@@ -430,7 +455,6 @@ function remember(turn: Turn): void {
 
 /** The peer or a link will be declared dead at this moment, unless waiting datagrams say otherwise: read them first. */
 export function isJudgementDue(state: ClusterState, settings: ClusterSettings, now: Instant): boolean {
-  if (now < state.settledUntil) return false
   const death = deathAt(state.peer, peerTiming(state, settings, now), state.startedAt)
   if (death !== null && death <= now) return true
   return state.links.some((link, index) => (linkDeathAt(link, patienceOf(settings, index)) ?? Number.POSITIVE_INFINITY) <= now)
@@ -438,22 +462,15 @@ export function isJudgementDue(state: ClusterState, settings: ClusterSettings, n
 
 /** When `step` must be called with a tick if nothing happens before. Never null: a living daemon always sends again. */
 export function nextDeadline(state: ClusterState, settings: ClusterSettings): Instant {
-  const send = nextSendAt(state, settings)
-  if (send <= state.settledUntil) return send
-  const judgement = judgementDeadline(state, settings)
-  return judgement === null ? send : instant(Math.min(send, Math.max(judgement, state.settledUntil)))
-}
-
-/** Every deadline but that of the next heartbeat; null when there is none. */
-function judgementDeadline(state: ClusterState, settings: ClusterSettings): Instant | null {
-  let first: Instant | null = null
+  const { timing } = settings
+  let first = nextSendAt(state, settings)
   const consider = (one: Instant | null): void => {
-    if (one !== null && (first === null || one < first)) first = one
+    if (one !== null && one < first) first = one
   }
   consider(deathAt(state.peer, peerTiming(state, settings, state.at), state.startedAt))
   consider(safetyDeadline(state, settings))
   consider(refusalReportAt(state))
-  if (state.phase === 'joining') consider(after(state.startedAt, settings.timing.initdeadMs))
+  if (state.phase === 'joining') consider(after(state.startedAt, timing.initdeadMs))
   for (const [index, link] of state.links.entries()) consider(linkDeathAt(link, patienceOf(settings, index)))
   for (const group of state.groups) {
     consider(deadlineOf(group.machine))

@@ -126,8 +126,6 @@ export interface ClusterState {
   readonly isPortClosed: boolean
   /** We stood still and have not read all waiting datagrams yet: what the last one said may long be untrue. */
   readonly isCatchingUp: boolean
-  /** Before this moment a tick decides nothing and only sends. Sooner than any deadline; a deadline only ever moves away while all is quiet. */
-  readonly settledUntil: Instant
   readonly stalls: Stalls
   readonly safety: SafetyState
   /** A pause of ours that an operator announced. */

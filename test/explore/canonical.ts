@@ -81,7 +81,7 @@ function stateText(state: ClusterState, index: 0 | 1, context: Context): string 
   const { lease, fence } = safety
   const theirs = context.sequences[other]
   return [
-    state.phase, age(state.startedAt, context), age(state.sentAt, context), viewText(state.sentView, index, context), state.isReplyDue ? 'r' : '', state.isCatchingUp ? 'c' : '', state.settledUntil > state.at ? 's' : '',
+    state.phase, age(state.startedAt, context), age(state.sentAt, context), viewText(state.sentView, index, context), state.isReplyDue ? 'r' : '', state.isCatchingUp ? 'c' : '',
     peer.standing.kind, 'since' in peer.standing ? age(peer.standing.since, context) : '', peer.generation ?? '-', theirs - peer.window.newest, age(peer.heardAt, context),
     age(peer.acknowledgedAt, context), viewText(peer.view, other, context),
     state.links.map(link => `${link.isUp ? 1 : 0}${age(link.heardAt, context)}.${link.generation}.${theirs - link.newest}`).join(),

@@ -15,8 +15,7 @@
  *  - Generations grow from life to life, sequences within a life.
  * At every glance
  *  - What a node takes for its peer's generation does not shrink within a life.
- *  - The core's next deadline is finite, and not farther away than its next keepalive. It is the same when the core is
- *    not told how long nothing can follow from time alone: it sleeps through none.
+ *  - The core's next deadline is finite, and not farther away than its next keepalive.
  *  - Every operator's request is answered within its time; every start and every stop ends (both in time that it ran).
  * At every glance, while both nodes are healthy and hear each other
  *  - No group is without service for longer than `idleMost`, unless it failed or is blocked.
@@ -150,8 +149,6 @@ export class Checkers {
     const dueInMs = node.nextDeadlineIn()
     if (dueInMs === null) return
     if (!Number.isFinite(dueInMs) || dueInMs > node.settings.timing.keepaliveMs + 1) this.#options.say(`${node.name} would wait ${dueInMs} ms`)
-    const sleptMs = node.sleepsThrough()
-    if (sleptMs > 0) this.#options.say(`${node.name} would sleep through a deadline by ${sleptMs} ms`)
     for (const request of node.requests.values()) {
       const waitedMs = nowMs - request.askedAt
       if (waitedMs > answeredWithinMs[request.kind]) this.#options.say(`${node.name} has not answered a request (${request.kind}) for ${Math.round(waitedMs)} ms`)

@@ -8,7 +8,7 @@
  * when it wakes the daemon gets the processor within some milliseconds, while the addresses are there at once.
  */
 
-import { instant, millis, type Instant, type Millis } from '../../src/base/units.js'
+import { millis, type Instant, type Millis } from '../../src/base/units.js'
 import type { Prng } from '../../src/base/prng.js'
 import type { ClusterEffect, ClusterSettings, OperatorRequest } from '../../src/cluster/types.js'
 import { nextDeadline } from '../../src/cluster/step.js'
@@ -408,12 +408,5 @@ export class SimNode {
   /** When the core wants to be called next, as it says now; for the rule that no wait is without end. */
   nextDeadlineIn(): number | null {
     return this.runner === null ? null : nextDeadline(this.runner.state, this.settings) - this.#now()
-  }
-
-  /** By how much that is later than it would be if the core looked at everything. */
-  sleepsThrough(): number {
-    if (this.runner === null) return 0
-    const { state } = this.runner
-    return nextDeadline(state, this.settings) - nextDeadline({ ...state, settledUntil: instant(0) }, this.settings)
   }
 }
