@@ -1,9 +1,9 @@
 /**
  * Keeps this node's digests, answers the other node's questions about them, and asks back when they differ.
  *
- * The scripts are read at the start and at each reload, beside the heartbeats; until then this node says nothing of its
- * agreement. What is compared is what the daemon works with: haresources as it was read at the start, the keys as
- * they were read last.
+ * The scripts are read at the start, at each reload, and when one of them was changed, beside the heartbeats; until the
+ * first time this node says nothing of its agreement. What is compared is what the daemon works with: haresources as it was
+ * read at the start, the keys as they were read last, the scripts as they are, since each run of one reads it anew.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -14,17 +14,20 @@ import { differencesBetween, isSameAgreement, type Difference, type ScriptView }
 import { agreementOf, detailsOf } from '../agreement/digests.js'
 import type { Binding } from '../agreement/exchange.js'
 import { HaError } from '../base/errors.js'
+import { millis } from '../base/units.js'
 import type { Configuration } from '../config/types.js'
+import type { Scheduled } from '../port/clock.js'
 import type { Agreement } from '../wire/ownership.js'
 import type { Heard } from '../wire/status.js'
 import { Exchange, type ExchangeContext } from './exchange-service.js'
 import { fetchFiles, type FetchedFiles } from './fetch-files.js'
 import { offeredContent, offerOf } from './offer.js'
-import { scriptViews } from './script-views.js'
+import { scriptStamp, scriptViews } from './script-views.js'
 
 const detailsBytesMax = 512 * 1024
 const tries = 3
 const accountBytesMax = 1024 * 1024
+const lookEvery = millis(60_000)
 
 export interface AgreementContext extends Omit<ExchangeContext, 'tell' | 'nonce'> {
   readonly version: string
@@ -45,6 +48,8 @@ export class AgreementService {
   #scripts: readonly ScriptView[] | null = null
   #agreement: Agreement | null = null
   #comparing: Agreement | null = null
+  #stamp = ''
+  #look: Scheduled | null = null
   #isClosed = false
 
   constructor(context: AgreementContext) {
@@ -80,18 +85,36 @@ export class AgreementService {
 
   close(): void {
     this.#isClosed = true
+    this.#look?.cancel()
     this.#exchange.close()
   }
 
   async #refresh(): Promise<void> {
     const { groups, onAgreement, searchPath } = this.#context
+    const stamp = await scriptStamp(groups, searchPath) // of before: what changes while they are read is found at the next look
     const scripts = await scriptViews(groups, searchPath)
     if (this.#isClosed) return
+    this.#stamp = stamp
     this.#scripts = scripts
+    this.#lookLater()
     const agreement = agreementOf(this.#parts(scripts))
     if (isSameAgreement(this.#agreement, agreement)) return
     this.#agreement = agreement
     onAgreement(agreement)
+  }
+
+  /** One look at a time: on a disk that hangs, the next one waits for it. */
+  #lookLater(): void {
+    const { clock, groups, searchPath, supervise } = this.#context
+    this.#look?.cancel()
+    this.#look = clock.schedule(lookEvery, () => {
+      const looked = scriptStamp(groups, searchPath).then(stamp => {
+        if (this.#isClosed) return
+        if (stamp === this.#stamp) this.#lookLater()
+        else this.refresh()
+      })
+      supervise('looking at scripts', looked)
+    })
   }
 
   #parts(scripts: readonly ScriptView[]): Parameters<typeof agreementOf>[0] {
