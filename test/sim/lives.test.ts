@@ -4,21 +4,10 @@
  * which anybody can replay. This file has the whole machine for itself (test/run.sh), as it takes two minutes of it.
  */
 
-import { execFileSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import t from 'tap'
+import { baseSeed } from '../base-seed.js'
 import { liveMany } from './crew.js'
-
-/** HA_SEED when given, else the commit, so that a run of CI can be repeated. */
-function baseSeed(): number {
-  const given = process.env['HA_SEED']
-  if (given !== undefined) return Number(given)
-  try {
-    return Number.parseInt(execFileSync('git', ['rev-parse', '--short=7', 'HEAD'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }), 16)
-  } catch {
-    return 1_000_001 // no git or no repository, as in an unpacked archive
-  }
-}
 
 /** HA_LIVES asks for another number. */
 const livesCount = (): number => Number(process.env['HA_LIVES'] ?? 20_000)

@@ -3,20 +3,9 @@
  * order is kept, every end leaves a log that restarts. A failing life prints its story and the command that replays it.
  */
 
-import { execFileSync } from 'node:child_process'
 import t from 'tap'
+import { baseSeed } from '../../base-seed.js'
 import { runSeed } from './run-seed.js'
-
-/** HA_SEED when given, else the commit, so that a run of CI can be repeated. */
-function baseSeed(): number {
-  const given = process.env['HA_SEED']
-  if (given !== undefined) return Number(given)
-  try {
-    return Number.parseInt(execFileSync('git', ['rev-parse', '--short=7', 'HEAD'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }), 16)
-  } catch {
-    return 1_000_001 // no git or no repository, as in an unpacked archive
-  }
-}
 
 /** Lives until there were so many or so many seconds passed; the story of the first that broke a rule. */
 async function live(first: number, countMax: number, secondsMax: number): Promise<{ readonly count: number; readonly restarts: number; readonly failure: string | null }> {
