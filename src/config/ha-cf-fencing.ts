@@ -20,7 +20,7 @@ import type { Draft, Setting } from './ha-cf-draft.js'
 import { shown, within, type Word } from './lexer.js'
 import { didYouMean } from './nearest.js'
 import type { FencingConfig, FencingDevice, FencingParameters, FencingPlan, Position } from './types.js'
-import { parseNumber, shownTime } from './values.js'
+import { parseNumber, shownTime, writtenTime } from './values.js'
 
 /** One line, its form checked; nodes are known only at the end of the file. */
 export interface FencingLine {
@@ -233,7 +233,7 @@ export function checkedFencing(draft: Draft, findings: Findings): FencingConfig 
   const delay = draft.times.get('fence_delay')
   const retries = draft.numbers.get('fence_retries')
   if (timeout !== undefined && timeout.value < bounds.fenceTimeoutMinMs) {
-    findings.error(timeout.position, { what: `fence_timeout ${shownTime(timeout.value)} is too short`, why: 'no device switches anything off that fast', fix: `write \`fence_timeout ${shownTime(millis(bounds.fenceTimeoutMinMs))}\` or longer, better what the slowest device needs, twice`.replace('s`', '`') })
+    findings.error(timeout.position, { what: `fence_timeout ${shownTime(timeout.value)} is too short`, why: 'no device switches anything off that fast', fix: `write \`fence_timeout ${writtenTime(millis(bounds.fenceTimeoutMinMs))}\` or longer, better what the slowest device needs, twice` })
   }
   if (lines.length === 0) {
     const isMistyped = draft.broken.has('stonith') || draft.broken.has('stonith_host')

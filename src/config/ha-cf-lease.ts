@@ -12,7 +12,7 @@ import type { Findings } from './diagnostics.js'
 import type { Draft } from './ha-cf-draft.js'
 import { shown, type Word } from './lexer.js'
 import type { LeaseConfig } from './types.js'
-import { parseTime, shownTime } from './values.js'
+import { parseTime, shownTime, writtenTime } from './values.js'
 
 export interface LeaseDraft {
   readonly path: string
@@ -79,7 +79,7 @@ function leaseTime(word: Word, findings: Findings): Millis | null {
     why: isShort
       ? 'storage may pause that long with nothing wrong (a path that fails over, a busy array), and a healthy node would stop its resources'
       : 'after a power loss nobody would run the resources for that long',
-    fix: `write a time from ${shownTime(leaseBounds.minMs)} to ${shownTime(leaseBounds.maxMs)}; \`heartbeat lease test\` says what this disk can keep`
+    fix: `write a time from \`${writtenTime(leaseBounds.minMs)}\` to \`${writtenTime(leaseBounds.maxMs)}\` (seconds); \`heartbeat lease test\` says what this disk can keep`
   })
   return null
 }
@@ -95,7 +95,7 @@ export function checkedLease(draft: Draft, deadtimeMs: Millis, findings: Finding
     findings.warning(position, {
       what: `the lease of ${shownTime(value.leaseMs)} is not longer than twice deadtime ${shownTime(deadtimeMs)}`,
       why: 'the disk is given less patience than the network: when a link is cut, a pause of the disk shorter than deadtime already ends the right of the owner',
-      fix: longer <= leaseBounds.maxMs ? `write \`lease ${value.path} ${shownTime(longer)}\`, or a deadtime of at most ${shownTime(shorter)}` : `write a deadtime of at most ${shownTime(shorter)}`
+      fix: longer <= leaseBounds.maxMs ? `write \`lease ${value.path} ${writtenTime(longer)}\`, or \`deadtime ${writtenTime(shorter)}\` or shorter` : `write \`deadtime ${writtenTime(shorter)}\` or shorter`
     })
   }
   return { ...value, intervalMs: leaseIntervalMs(value.leaseMs), position }

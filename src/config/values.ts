@@ -40,7 +40,12 @@ export function parseNumber(text: string, min: number, max: number): Value<numbe
   return { ok: false, fix: `write a whole number from ${min} to ${max}` }
 }
 
-/** A duration as an administrator would write it in ha.cf. */
+/** A duration as an administrator reads it best: with its unit. */
 export function shownTime(value: Millis): string {
   return value % 1000 === 0 ? `${value / 1000}s` : `${value}ms`
+}
+
+/** A duration as it must be written in ha.cf, where a number alone means seconds. */
+export function writtenTime(value: Millis): string {
+  return value % 1000 === 0 ? String(value / 1000) : `${value}ms`
 }

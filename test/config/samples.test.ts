@@ -19,3 +19,14 @@ t.test('samples: the files of etc/ -> a configuration whose only warning is abou
   t.strictSame(groups.map(group => group.resources.map(resource => resource.type)), [['IPaddr', 'Filesystem', 'MailTo']])
   t.equal(keys.active.method, 'sha256')
 })
+
+t.test('samples: each line of ha.cf that waits behind a # -> valid when it is taken in', async t => {
+  const { file, text } = sample('ha.cf')
+  const waiting = text.split('\n').filter(line => /^#[a-z]/.test(line))
+  t.ok(waiting.length > 20)
+  for (const line of waiting) {
+    const haCf = { file, text: text.replace(line, line.slice(1)) }
+    const result = parseConfiguration({ haCf, haresources: sample('haresources'), authkeys: { ...sample('authkeys'), mode: 0o600, ownerUid: 0 } }, { nodeName: 'ha1', uid: 0 })
+    t.equal(result.ok, true, `${line}: ${result.diagnostics.map(formatDiagnostic).join('; ')}`)
+  }
+})
