@@ -1,6 +1,6 @@
 /** Argument words shared by several commands. Each parser throws commander's error, so that usage mistakes exit with 2. */
 
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
 import { millis } from '../base/units.js'
 import type { Millis } from '../base/units.js'
 import type { GroupScope } from '../control/protocol.js'
@@ -16,6 +16,11 @@ export function parseDuration(text: string): Millis {
   if (Number.isNaN(value)) throw new InvalidArgumentError('give a time such as 90, 90s, 500ms or 10m.')
   if (value > durationMsMax) throw new InvalidArgumentError('the longest time is 24 days.')
   return millis(value)
+}
+
+/** An option that takes a time; its help shows the default as it would be written. */
+export function timeOption(flags: string, description: string, standard: string, parse: (text: string) => Millis = parseDuration): Option {
+  return new Option(flags, description).argParser(parse).default(parse(standard), standard)
 }
 
 /** Linux-HA's words, or the first word of a haresources group. */

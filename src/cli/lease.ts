@@ -3,7 +3,7 @@
 import { InvalidArgumentError, type Command } from 'commander'
 import type { Millis } from '../base/units.js'
 import { leaseBounds } from '../config/ha-cf-lease.js'
-import { parseDuration } from './arguments.js'
+import { parseDuration, timeOption } from './arguments.js'
 import type { CommandContext } from './context.js'
 
 const files = `
@@ -78,7 +78,7 @@ Exit status: 0 released, 1 refused or not written, 2 usage, 6 the configuration 
     .summary('measure the disk, and say what lease it keeps')
     .description('Writes and reads this node\'s scratch sector of the area for some seconds. The sectors of the daemons are not touched; run it on both nodes, and under load.')
     .option('--path <path>', 'another area than that of ha.cf')
-    .option('--for <time>', 'how long', parseFor, parseDuration('5s'))
+    .addOption(timeOption('--for <time>', 'how long', '5s', parseFor))
     .option('--json', 'print one JSON object', false)
     .addHelpText('after', `
 A lease should be fifty times the p99, and ten times the slowest operation seen.

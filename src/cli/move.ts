@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import type { Millis } from '../base/units.js'
 import { request } from '../control/client.js'
 import type { ControlRequest, GroupScope } from '../control/protocol.js'
-import { parseDuration, parseScope, scopeText } from './arguments.js'
+import { parseScope, scopeText, timeOption } from './arguments.js'
 import type { CommandContext } from './context.js'
 import { reportFailure } from './exit-codes.js'
 
@@ -42,7 +42,7 @@ export function registerStandby(program: Command, context: CommandContext, exit:
     .argument('[groups]', 'all, local, foreign, or one group', 'all')
     .description('Releases groups held here, last resource first, and has the other node start them. Heartbeat goes on running here and can take them back. Refused when the other node cannot run them.')
     .option('--no-wait', 'return as soon as the daemon has accepted')
-    .option('--timeout <time>', 'how long to wait; the move goes on afterwards', parseDuration, parseDuration(moveTimeoutDefault))
+    .addOption(timeOption('--timeout <time>', 'how long to wait; the move goes on afterwards', moveTimeoutDefault))
     .option('--json', 'print the outcome as one JSON object', false)
     .addHelpText('after', `${scopeHelp}${endHelp}
 
@@ -65,7 +65,7 @@ export function registerTakeover(program: Command, context: CommandContext, exit
     .description('Has the other node release groups and starts them here, first resource first.')
     .option('--force', 'take groups also when they have failed here before, or when their state on the other node is not known. You vouch that they do not run there: two nodes writing to one disk destroy its data', false)
     .option('--no-wait', 'return as soon as the daemon has accepted')
-    .option('--timeout <time>', 'how long to wait; the move goes on afterwards', parseDuration, parseDuration(moveTimeoutDefault))
+    .addOption(timeOption('--timeout <time>', 'how long to wait; the move goes on afterwards', moveTimeoutDefault))
     .option('--json', 'print the outcome as one JSON object', false)
     .addHelpText('after', `${scopeHelp}${endHelp}
 
@@ -88,7 +88,7 @@ export function registerCleanup(program: Command, context: CommandContext, exit:
     .description(
       'For a failed group: forgets the failure, so that the group may run here again. For a blocked group: stops all its resources once more, last one first; when every stop succeeds the group is released and may run on either node, otherwise it stays blocked, and this says so.'
     )
-    .option('--timeout <time>', 'how long to wait', parseDuration, parseDuration(moveTimeoutDefault))
+    .addOption(timeOption('--timeout <time>', 'how long to wait', moveTimeoutDefault))
     .option('--json', 'print the outcome as one JSON object', false)
     .addHelpText('after', `${scopeHelp}${endHelp}
 

@@ -3,7 +3,7 @@
 import type { Command } from 'commander'
 import type { Millis } from '../base/units.js'
 import { exitStatuses } from '../daemon/exit-status.js'
-import { parseDuration } from './arguments.js'
+import { parseDuration, timeOption } from './arguments.js'
 import type { CommandContext } from './context.js'
 import { checkedConfiguration, start, startTimeoutDefault } from './start.js'
 import { stop, stopTimeoutDefault } from './stop.js'
@@ -19,7 +19,7 @@ export function registerRestart(program: Command, context: CommandContext, exit:
     .description(
       `Checks the configuration first: with a fault in it nothing is stopped. Then stops as 'heartbeat stop' does, so the peer takes the resources, and starts as 'heartbeat start' does. Where they run afterwards is auto_failback's decision.`
     )
-    .option('--timeout <time>', 'how long to wait for the stop', parseDuration, parseDuration(stopTimeoutDefault))
+    .addOption(timeOption('--timeout <time>', 'how long to wait for the stop', stopTimeoutDefault))
     .addHelpText(
       'after',
       `

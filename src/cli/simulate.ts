@@ -12,7 +12,7 @@ import { settingsFrom, stateFrom } from '../flight/plain.js'
 import { assumedSituation, presentSituation, type Situation } from '../whatif/begin.js'
 import { faultHelp, parseFaults, type Names } from '../whatif/faults.js'
 import { whatIf } from '../whatif/world.js'
-import { parseDuration } from './arguments.js'
+import { timeOption } from './arguments.js'
 import type { CommandContext } from './context.js'
 import { reportFailure, usageError } from './exit-codes.js'
 import { simulateReplay } from './simulate-replay.js'
@@ -38,7 +38,7 @@ export function registerSimulate(program: Command, context: CommandContext, exit
     )
     .option('--replay [file]', 'instead: live the last incident of the flight record again, with --set')
     .option('--set <name=value>', 'with --replay, a setting to change: deadtime, keepalive, warntime, initdead, auto_failback (may be repeated)', (one: string, all: readonly string[]) => [...all, one], [])
-    .option('--for <time>', 'how long to look on at most', parseDuration, millis(120_000))
+    .addOption(timeOption('--for <time>', 'how long to look on at most', '2m'))
     .option('--json', 'print one JSON object', false)
     .addHelpText(
       'after',

@@ -16,7 +16,7 @@ import type { Configuration } from '../config/types.js'
 import { exitMeaning, exitStatuses } from '../daemon/exit-status.js'
 import { defaultRealtimePriority, guardCommand } from '../daemon/guard.js'
 import { loadConfiguration } from '../daemon/load-configuration.js'
-import { parseDuration } from './arguments.js'
+import { timeOption } from './arguments.js'
 import type { CommandContext } from './context.js'
 import { exitStatusOf } from './exit-codes.js'
 import { processFrom } from './processes.js'
@@ -41,7 +41,7 @@ export function registerStart(program: Command, context: CommandContext, exit: (
     )
     .option('-f, --foreground', 'stay in the foreground, without a guard, with the log on standard error (for systemd and for a first look)', false)
     .option('--no-realtime', 'ordinary scheduling, whatever ha.cf says')
-    .option('--timeout <time>', 'how long to wait for the daemon to be up', parseDuration, parseDuration(startTimeoutDefault))
+    .addOption(timeOption('--timeout <time>', 'how long to wait for the daemon to be up', startTimeoutDefault))
     .addHelpText(
       'after',
       `

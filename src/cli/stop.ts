@@ -9,7 +9,7 @@ import type { Millis } from '../base/units.js'
 import { request } from '../control/client.js'
 import { exitStatuses } from '../daemon/exit-status.js'
 import { releaseProgram } from '../daemon/guard.js'
-import { parseDuration } from './arguments.js'
+import { timeOption } from './arguments.js'
 import type { CommandContext } from './context.js'
 import { exitStatusOf, reportFailure } from './exit-codes.js'
 import { processFrom, waitGone } from './processes.js'
@@ -31,7 +31,7 @@ export function registerStop(program: Command, context: CommandContext, exit: (s
     .description(
       `Asks the daemon on this node to stop every resource group it holds, last resource first, and to end. The peer hears of it at once and starts the groups as soon as they are released. Returns when the daemon and its guard are gone.`
     )
-    .option('--timeout <time>', 'how long to wait; the daemon goes on stopping afterwards', parseDuration, parseDuration(stopTimeoutDefault))
+    .addOption(timeOption('--timeout <time>', 'how long to wait; the daemon goes on stopping afterwards', stopTimeoutDefault))
     .option('--json', 'print the outcome as one JSON object', false)
     .addHelpText(
       'after',
