@@ -18,6 +18,8 @@ interface Watched {
   /** Stands for /run/heartbeat. */
   readonly folder: string
   feed(line: string): void
+  /** A part of a line. */
+  begin(part: string): void
   close(): void
   /** What `ip -batch` was given, and how often systemd was told. */
   dropped(): readonly string[]
@@ -54,6 +56,7 @@ function watch(t: Test, environment: Readonly<Record<string, string>> = {}): Wat
     folder,
     died: once(daemon, 'exit').then(([, signal]) => signal as NodeJS.Signals | null),
     feed: line => stdin?.write(`${line}\n`),
+    begin: part => stdin?.write(part),
     close: () => stdin?.end(),
     dropped: () => lines(join(folder, 'dropped')),
     notified: () => lines(join(folder, 'notified')).length,
@@ -108,6 +111,24 @@ t.test('sentry: the line before repeated by a dot -> its limit and its addresses
   watched.feed('.')
   t.equal(await watched.died, 'SIGKILL')
   t.strictSame(watched.dropped(), ['address del 10.0.0.5/24 dev eth0'])
+})
+
+t.test('sentry: the limit passes in the middle of a line -> a sign of life, and the rest of the line belongs to it', async t => {
+  const watched = watch(t)
+  watched.feed('0.3 20 10.0.0.5/24@eth0')
+  await until(t, () => watched.device() === '.')
+  watched.begin('0.4 20 10.0.0')
+  const begun = performance.now()
+  await until(t, () => performance.now() - begun > 350) // the limit has passed
+  watched.feed('.6/24@eth0')
+  await until(t, () => watched.device() === '..')
+  t.strictSame(watched.dropped(), [])
+  await until(t, () => watched.dropped().length > 0)
+  t.strictSame(watched.dropped(), ['address del 10.0.0.6/24 dev eth0'])
+  watched.feed('')
+  watched.feed('bye')
+  t.equal(await watched.died, null)
+  t.equal(watched.device(), '..V', 'an empty line is none of ours')
 })
 
 t.test('sentry: end of file, and neither a guard nor a daemon lives -> takes the addresses off, since nobody else will', async t => {
