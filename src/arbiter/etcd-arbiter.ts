@@ -41,6 +41,7 @@ export interface ArbiterOptions {
 const operationsMax = 100
 const closeMs = millis(1000)
 const roundsWithoutPauseMax = 3
+const firstLookMs = 10
 
 export function createArbiter(config: ArbiterConfig, options: ArbiterOptions): Arbiter {
   return new EtcdArbiter(config, options)
@@ -70,6 +71,8 @@ class EtcdArbiter implements Arbiter {
   #loop: Promise<void> | null = null
   #wake: (() => void) | null = null
   #isWoken = false
+  /** Looks in a row at keys of somebody else that we want. */
+  #waits = 0
 
   constructor(config: ArbiterConfig, options: ArbiterOptions) {
     this.#config = config
@@ -92,6 +95,7 @@ class EtcdArbiter implements Arbiter {
     const isSame = wanted.size === this.#wanted.size && groupIds.every(id => this.#wanted.has(id))
     this.#wanted = wanted
     if (isSame) return
+    this.#waits = 0
     this.#isWoken = true
     this.#wake?.()
   }
@@ -239,9 +243,11 @@ class EtcdArbiter implements Arbiter {
     if (round === 'failed') return millis(this.#failuresInRow % endpoints.length === 0 ? ttlMs / 8 : 0)
     if (round === 'again') return millis(inRow <= roundsWithoutPauseMax ? 0 : ttlMs / 8)
     const dueInMs = Math.max(0, this.#renewalDueInMs())
-    // Who waits for a key of somebody else looks more often: as soon as it is gone it can be had.
+    // Who waits for a key of somebody else looks more often: as soon as it is gone it can be had. At first that is soon, when
+    // the other has just let go; then it may take the rest of his lease.
     const isWaiting = [...this.#wanted].some(id => this.#seen?.get(id)?.lease !== this.#lease)
-    return millis(isWaiting ? Math.min(dueInMs, Math.min(500, Math.max(100, ttlMs / 16))) : dueInMs)
+    this.#waits = isWaiting ? this.#waits + 1 : 0
+    return millis(isWaiting ? Math.min(dueInMs, firstLookMs * 2 ** (this.#waits - 1), 500, Math.max(100, ttlMs / 16)) : dueInMs)
   }
 
   #pause(delayMs: Millis): Promise<void> {

@@ -22,7 +22,7 @@ import { beginStart, beginStop, clearFailure, resume } from '../resource/group-m
 import { isHeld, isReleased, type GroupView } from '../wire/ownership.js'
 import { placement, survivorOf, type Placement, type PlacementRules, type Standing } from '../resource/placement.js'
 import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type Turn } from './turn.js'
-import { dampedReach, isAlone, isFitFor, isPeerOff, lapseOf, lapseOfGroup, missesKey, peerTiming, permission, poisonIfTaken } from './safety.js'
+import { awaitsKey, dampedReach, isAlone, isFitFor, isPeerOff, lapseOf, lapseOfGroup, missesKey, peerTiming, permission, poisonIfTaken } from './safety.js'
 import type { GroupSettings, GroupState } from './types.js'
 
 /** What is known about the peer's part in one group, worked out once per decision. */
@@ -265,6 +265,7 @@ function mayStart(turn: Turn, now: Situation, { group, setup }: { readonly group
       // A peer that is heard but does not hear us can acknowledge nothing; while the arbiter's key is ours it starts nothing.
       const isKept = settings.safety.arbiter !== null && !missesKey(state, settings, setup.id) && isDeaf(state.peer, peerTiming(state, settings, turn.now), turn.now)
       if (!isAcknowledged && !(isKept && now.theirs !== null && isReleased(now.theirs.state))) return false
+      if (awaitsKey(state, settings, setup.id, turn.now)) return false
       return now.theirs !== null && (isReleased(now.theirs.state) || group.isForced)
     }
   }

@@ -16,7 +16,7 @@ import { beginStop, stateOf, voidProbe } from '../resource/group-machine.js'
 import { fenceDeadline, onFenced, stepFence } from '../safety/fence.js'
 import { diskPatience, isReadable, onLeaseReport } from '../safety/lease.js'
 import { patienceWithoutRight, permissionToTake, type Permission } from '../safety/permission.js'
-import { isInDanger, lapsedKey, lapsedRenewal, lapsedRight, rightsDeadline, type RightsContext } from '../safety/rights.js'
+import { isInDanger, lapsedArbiter, lapsedKey, lapsedRenewal, lapsedRight, rightsDeadline, type RightsContext } from '../safety/rights.js'
 import type { SafetyState } from '../safety/types.js'
 import { isHeld, type Health } from '../wire/ownership.js'
 import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type Turn } from './turn.js'
@@ -277,7 +277,7 @@ export function permission(state: ClusterState, settings: ClusterSettings, conte
   const { standing } = state.peer
   const deadSince = standing.kind === 'dead' ? standing.since : now
   const { deadtimeMs, keepaliveMs } = settings.timing
-  const allowed = permissionToTake(state.safety, settings.safety, { now, peerName: settings.peerName, deadSince, keepaliveMs, deadtimeMs, groupId })
+  const allowed = permissionToTake(state.safety, settings.safety, { now, peerName: settings.peerName, deadSince, keepaliveMs, deadtimeMs, groupId, wasFit: state.peer.view?.health.isFit !== false })
   if (!allowed.isGranted || !missesKey(state, settings, groupId)) return allowed
   return { isGranted: false, until: null, text: `the arbiter has not given this node the key, without which it may not hold it alone` }
 }
@@ -285,6 +285,13 @@ export function permission(state: ClusterState, settings: ClusterSettings, conte
 /** Alone it may be started only with the arbiter's key: without it, it would have to be let go at once. */
 export const missesKey = (state: ClusterState, settings: ClusterSettings, groupId: string): boolean =>
   settings.safety.arbiter !== null && !isPeerOff(state, settings) && state.safety.arbiter?.ours.includes(groupId) !== true
+
+/**
+ * Beside a living peer, too, the key comes first: a daemon that dies between a start and its key would leave a group running
+ * whose key the peer could have. Only who has lost the arbiter starts without; that is known there (`byArbiter` waits for it).
+ */
+export const awaitsKey = (state: ClusterState, settings: ClusterSettings, groupId: string, now: Instant): boolean =>
+  missesKey(state, settings, groupId) && lapsedArbiter(state.safety, settings.safety, rightsContext(state, now)) === null
 
 /** Shoots, or stops waiting to. Comes after the groups were decided: claims show what hangs on it. */
 export function settleFence(turn: Turn): void {

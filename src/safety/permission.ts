@@ -8,7 +8,8 @@
  * Invariants
  *  1. A configured proof that is missing means no, whatever else is known. Silence alone is never enough then.
  *  2. A sector that was never written is no lease that has run out.
- *  3. A lease or a key counts only some time after the silence was noticed here: the other one, whose right may have
+ *  3. A key proves something only about a node that needed one for its start: cluster/safety.ts, `awaitsKey`.
+ *  4. A lease or a key counts only some time after the silence was noticed here: the other one, whose right may have
  *     lapsed long before, needs that long to notice the silence and to let go.
  */
 
@@ -31,6 +32,8 @@ export interface PermissionContext {
   readonly keepaliveMs: Millis
   readonly deadtimeMs: Millis
   readonly groupId: string
+  /** The peer held its rights when it was heard last. */
+  readonly wasFit: boolean
 }
 
 export function permissionToTake(safety: SafetyState, settings: SafetySettings, context: PermissionContext): Permission {
@@ -91,7 +94,8 @@ function byArbiter(safety: SafetyState, settings: SafetySettings, context: Permi
     const holder = arbiter?.theirs.includes(context.groupId) === true ? `still keeps its key for ${context.peerName}` : 'has not given us its key yet'
     return { isGranted: false, until: null, text: `the arbiter ${holder}${arbiter?.trouble === null || arbiter === null ? '' : ` (${arbiter.trouble})`}` }
   }
-  const from = after(context.deadSince, noticeMs(context))
+  // Who had lost the arbiter may have started it without a key: its next life, which looks for one, is given its time.
+  const from = after(context.deadSince, context.wasFit ? noticeMs(context) : millis(Math.max(noticeMs(context), settings.arbiter.ttlMs)))
   if (context.now < from) return { isGranted: false, until: from, text: `the arbiter's key is here; ${context.peerName} is given time to notice` }
   return { isGranted: true, by: 'arbiter', text: 'the arbiter gave this node the key' }
 }

@@ -58,7 +58,8 @@ function lapsedLease(safety: SafetyState, settings: SafetySettings, context: Rig
   return `its lease on the disk was not renewed in time${why}`
 }
 
-function lapsedArbiter(safety: SafetyState, settings: SafetySettings, context: RightsContext): string | null {
+/** Why the lease at the arbiter has lapsed, or null. */
+export function lapsedArbiter(safety: SafetyState, settings: SafetySettings, context: RightsContext): string | null {
   if (settings.arbiter === null) return null
   if (context.now < arbiterUntil(safety, settings, context)) return null
   const why = safety.arbiter?.trouble ?? null

@@ -8,6 +8,7 @@ import type { Agenda } from './queue.js'
 
 const usualDiskMs = 2
 const usualArbiterMs = 5
+const waitingArbiterMs = 20
 const tellEveryMs = 1_000
 
 interface Sector {
@@ -95,6 +96,7 @@ export class ArbiterTwin {
   readonly #renewed = new Map<Host, number>()
   readonly #keys = new Map<string, Host>()
   readonly #wanted = new Map<Host, readonly string[]>()
+  readonly #looking = new Set<Host>()
 
   constructor(agenda: Agenda, hosts: readonly Host[]) {
     this.#agenda = agenda
@@ -122,6 +124,17 @@ export class ArbiterTwin {
     this.#exchange(host)
   }
 
+  /** Who waits for a key of the other looks often. */
+  #lookAgain(host: Host): void {
+    const isWaiting = (this.#wanted.get(host) ?? []).some(id => this.#keys.get(id) !== host)
+    if (!isWaiting || this.#looking.has(host)) return
+    this.#looking.add(host)
+    this.#agenda.plan(waitingArbiterMs, () => {
+      this.#looking.delete(host)
+      this.#exchange(host)
+    })
+  }
+
   #exchange(host: Host): void {
     if (!host.isPowered || host.state === null || host.isFrozen) return
     const from = instant(this.#agenda.now)
@@ -139,6 +152,7 @@ export class ArbiterTwin {
       for (const [id, holder] of this.#keys) if (holder === host && !wanted.includes(id)) this.#keys.delete(id)
       for (const id of wanted) if (!this.#keys.has(id)) this.#keys.set(id, host)
       host.post({ kind: 'arbiter', word: { renewedFrom: from, ours: this.#held(host), theirs: this.#others(host), trouble: null } })
+      this.#lookAgain(host)
     })
   }
 

@@ -110,6 +110,7 @@ export class SimArbiterClient {
   #exchange = 0
   #isUnderWay = false
   #isDue = false
+  #waits = 0
 
   constructor(server: SimArbiter, options: Caller & { readonly ttlMs: number }, host: ArbiterClientHost) {
     this.#server = server
@@ -126,6 +127,7 @@ export class SimArbiterClient {
 
   want(groups: readonly string[]): void {
     this.#wanted = groups
+    this.#waits = 0
     this.#word = { ...this.#word, ours: this.#word.ours.filter(one => groups.includes(one)) }
     if (this.#isUnderWay) this.#isDue = true
     else this.#begin()
@@ -147,7 +149,10 @@ export class SimArbiterClient {
       this.#isUnderWay = false
       this.#word = word
       this.#host.onWord(word)
-      if (this.#isDue) this.#begin()
+      if (this.#isDue) return this.#begin()
+      const isWaiting = word.trouble === null && this.#wanted.some(one => !word.ours.includes(one))
+      this.#waits = isWaiting ? this.#waits + 1 : 0
+      if (isWaiting) this.#host.schedule(millis(Math.min(500, 10 * 2 ** (this.#waits - 1))), () => (this.#isUnderWay || number !== this.#exchange ? undefined : this.#begin()))
     }
     this.#server.exchange(this.#caller, { number, wanted }, answer =>
       this.#host.whenRunning(() => end({ renewedFrom: from, ours: answer.ours.filter(one => this.#wanted.includes(one) && wanted.includes(one)), theirs: answer.theirs, trouble: null }))

@@ -18,7 +18,7 @@
  *  - The core's next deadline is finite, and not farther away than its next keepalive.
  *  - Every operator's request is answered within its time; every start and every stop ends (both in time that it ran).
  * At every glance, while both nodes are healthy and hear each other
- *  - No group is without service for longer than `idleMost`, unless it failed or is blocked.
+ *  - No group is without service for longer than `idleMost` (with an arbiter, and `keyMost`), unless it failed or is blocked.
  *  - No group runs on both nodes for longer than `doubleMost`: of two owners one yields.
  *
  * What two nodes cannot promise with nothing configured, or with ping nodes alone: while they do not hear each other, both
@@ -34,6 +34,8 @@ import type { SimNode } from './sim-node.js'
 
 /** Twice the longest ever seen: scripts that hang until their limit, stops with their retries. */
 const idleMostMs = 3_000
+/** A start waits for the arbiter's key, and so for the end of an exchange with it that is lost, until its lease there has lapsed. */
+const keyMostMs = 3_000
 /** One keepalive to notice, and three stops; scripts that hung when the fault ended run into their limit first. */
 const doubleMostMs = 1_500
 /** What the operator of the issue asked for: both hold the address at most so long after a node wakes. */
@@ -131,7 +133,7 @@ export class Checkers {
       const doubleMs = since(this.#doubleSince, group, nowMs, isCalm && !isExcused && onA.some(Boolean) && onB.some(Boolean))
       this.idleLongestMs = Math.max(this.idleLongestMs, idleMs)
       this.doubleLongestMs = Math.max(this.doubleLongestMs, doubleMs)
-      if (idleMs > idleMostMs) this.#options.say(`group ${group} is without service for ${Math.round(idleMs)} ms while both nodes are healthy and hear each other`)
+      if (idleMs > idleMostMs + (this.#options.methods.includes('arbiter') ? keyMostMs : 0)) this.#options.say(`group ${group} is without service for ${Math.round(idleMs)} ms while both nodes are healthy and hear each other`)
       if (doubleMs > doubleMostMs) this.#options.say(`group ${group} runs on both nodes for ${Math.round(doubleMs)} ms although they hear each other`)
     }
   }

@@ -415,6 +415,23 @@ t.test('lease: the disk is lost to both, then the wires; the disk comes back to 
   t.end()
 })
 
+t.test('arbiter: a daemon is killed in the middle of the start of a group that was handed to it -> the key is there already, nobody else starts it', t => {
+  for (let seed = 1; seed <= 10; seed += 1) {
+    const s = settled({ methods: ['arbiter'], seed })
+    arbiterReach(s, 'alpha', false) // it cannot give its key back
+    s.node('alpha').ask({ kind: 'standby', scope: { kind: 'all' } })
+    s.until('beta starts it', () => s.state('beta').groups[0]?.machine.run.kind === 'starting', 10_000)
+    t.equal(s.state('beta').safety.arbiter?.ours.length, 1, 'the key came first')
+    s.passes(seed % 8)
+    s.node('beta').kill()
+    arbiterReach(s, 'alpha', true)
+    s.passes(1_600) // the rule of one owner is checked all the time
+    s.node('beta').boot()
+    s.until('one of them runs all of it', () => s.world.isServed(), 10_000)
+  }
+  t.end()
+})
+
 t.test('arbiter: the daemon of a cut-off owner is killed and back at once -> it keeps the key while it looks, and the group', t => {
   for (let seed = 1; seed <= 20; seed += 1) {
     const s = settled({ methods: ['arbiter'], seed })
