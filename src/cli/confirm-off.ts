@@ -19,7 +19,7 @@ export function registerConfirmOff(program: Command, context: CommandContext, ex
     .summary('give your word that the other node is off')
     .argument('<node>', 'the node that is off, as ha.cf names it')
     .description(
-      'When this node waits for proof that the other one is dead (its fencing device does not answer, its lease cannot be read, or meatware is configured), go there, see that it has no power, and say so. Groups that are blocked there are freed as well.'
+      'When this node waits for proof that the other one is dead (its fencing device does not answer, its lease cannot be read, or meatware is configured), go there, see that it has no power, and say so. Groups that are blocked there are freed as well, also when it was stopped in order; and a node that starts alone waits no longer for it (initdead).'
     )
     .option('--yes', 'you have seen it: the node has no power, and will not get it back before heartbeat runs here', false)
     .option('--json', 'print the outcome as one JSON object', false)

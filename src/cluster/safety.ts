@@ -74,10 +74,15 @@ export function onFencingTested(turn: Turn, proof: FencingProof): void {
   note(turn, isProven ? 'info' : 'error', isProven ? `Fencing is proven: ${said}` : `Fencing is NOT proven: ${said}`)
 }
 
-/** An operator saw that the peer is off: as good as a device, and void as soon as it is heard. */
+/**
+ * An operator saw that the peer is off: as good as a device, and void as soon as it is heard. It need not be waited for, and
+ * what a stopped one left blocked is free.
+ */
 export function confirmOff(turn: Turn): string | null {
   const { settings, state, now } = turn
-  if (state.peer.standing.kind === 'alive') return `${settings.peerName} is alive: it was heard just now`
+  const { peer } = state
+  if (peer.standing.kind === 'alive') return `${settings.peerName} is alive: it was heard just now`
+  if (peer.standing.kind !== 'dead') turn.state = { ...state, peer: { ...peer, standing: { kind: 'dead', since: now, reason: 'an operator says that it is off' } } }
   changeSafety(turn, { fence: { kind: 'fenced', at: now, by: 'operator', device: 'operator' } })
   note(turn, 'warn', `An operator gave his word that ${settings.peerName} is off`)
   clearBlockedThere(turn)

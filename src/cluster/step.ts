@@ -258,6 +258,7 @@ function onWoke(turn: Turn, stallMs: Millis, cause: string | null): void {
   if (isOverdue) {
     voidProof(turn)
     distrustFarewell(turn)
+    voidClaims(turn)
   }
   const told = `${Math.round(stallMs)} ms${cause === null ? '' : ` (${cause})`}`
   const exposed = addressed(state)
@@ -273,6 +274,11 @@ function onWoke(turn: Turn, stallMs: Millis, cause: string | null): void {
     const { group, setup } = groupAt(turn, index)
     applyGroupStep(turn, index, beginStop(setup, group.machine, 'stopped', reason), { reason })
   }
+}
+
+/** What the peer acknowledged before the stall, and showed then, may long be untrue: a claim is made known anew. */
+function voidClaims(turn: Turn): void {
+  for (const [index, group] of turn.state.groups.entries()) if (group.claim !== null) changeGroup(turn, index, { claim: { sequence: null } })
 }
 
 /** Where taking over needs a lapsed lease, an unlapsed one says more than any clock of the peer. */

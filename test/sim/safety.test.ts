@@ -7,6 +7,7 @@ import t from 'tap'
 import { Prng } from '../../src/base/prng.js'
 import { millis } from '../../src/base/units.js'
 import { arbiterReach, diskLost, holdsAddress, pings, settled } from './losses.js'
+import { Scenario } from './scenario.js'
 import { noTroubles } from './sim-scripts.js'
 import { leaseMs } from './surroundings.js'
 
@@ -282,6 +283,35 @@ t.test('fencing: a group is blocked on a node that then falls silent -> fencing 
   t.end()
 })
 
+for (const methods of [[], ['fencing'], ['lease']] as const) {
+  t.test(`confirm-off (${methods.join() || 'nothing configured'}): of a node that was stopped with a blocked group, and then switched off -> the group is free; void as soon as it is heard`, t => {
+    const s = settled({ methods: [...methods], hasGuard: false })
+    s.node('alpha').troubles[0] = { ...noTroubles, stopFails: true }
+    s.node('alpha').stop()
+    s.until('alpha has ended', () => !s.node('alpha').isAlive, 8_000)
+    s.passes(1_000)
+    t.equal(s.holderOf(), 'nobody')
+    s.node('alpha').powerOff()
+    s.node('beta').request({ kind: 'confirm-off' })
+    s.until('beta runs it', () => s.holderOf() === 'beta', 300)
+    t.strictSame(s.story('is heard'), [])
+    s.node('alpha').boot()
+    s.passes(1_000)
+    t.equal(s.state('beta').safety.fence.kind, 'idle')
+    t.equal(s.holderOf(), 'beta')
+    t.end()
+  })
+}
+
+t.test('confirm-off: of a node that was not heard since the start -> initdead need not pass', t => {
+  const s = new Scenario({ methods: ['lease'] })
+  s.node('beta').boot()
+  s.until('beta has looked around', () => s.node('beta').runner?.state.phase === 'joining', 1_000)
+  s.node('beta').request({ kind: 'confirm-off' })
+  s.until('beta runs it', () => s.holderOf() === 'beta', 400)
+  t.end()
+})
+
 t.test('fencing: the shot is under way when the shooter falls asleep -> what it proves is not believed after waking', t => {
   const s = settled({ methods: ['fencing', 'lease'] })
   s.node('alpha').powerOff()
@@ -428,6 +458,28 @@ t.test('arbiter: a daemon is killed in the middle of the start of a group that w
     s.passes(1_600) // the rule of one owner is checked all the time
     s.node('beta').boot()
     s.until('one of them runs all of it', () => s.world.isServed(), 10_000)
+  }
+  t.end()
+})
+
+t.test('arbiter: a claim still waits for its key when its node falls asleep, and the other takes the group -> after waking it is made known anew', t => {
+  for (let seed = 1; seed <= 20; seed += 1) {
+    const s = settled({ methods: ['arbiter'], seed, homes: ['beta'], autoFailback: 'on' })
+    s.node('beta').stop()
+    s.until('alpha serves', () => s.runsOn('alpha'), 5_000)
+    arbiterReach(s, 'alpha', false) // it cannot give its key back
+    s.passes(700)
+    s.node('beta').boot()
+    s.until('alpha has let go and beta waits for the key', () => s.holderOf() === 'nobody' && s.state('beta').groups[0]?.claim !== null, 10_000)
+    s.until('beta hears that alpha has lost its right', () => s.state('beta').peer.view?.health.isFit === false, 3_000)
+    s.node('beta').suspend()
+    arbiterReach(s, 'alpha', true)
+    s.until('alpha serves again', () => s.runsOn('alpha'), 8_000)
+    arbiterReach(s, 'beta', false)
+    s.world.network.delayMaxMs = 150
+    s.passes(2_000) // longer than beta's lease there, without which it need not wait for the key; and nothing newer is in its mail
+    s.node('beta').thaw(5)
+    s.passes(2_000) // the rule of one owner is checked all the time
   }
   t.end()
 })
