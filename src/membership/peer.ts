@@ -9,7 +9,9 @@
  *  2. A larger generation is a new life: everything known of the old one (its vector, its sequences) is forgotten.
  *  3. Before `initdead` has passed since our own start, a peer that was never heard is not declared dead.
  *  4. Silence is measured in time during which we ran: `forgive` moves the last hearing forward by our own stall.
- *  5. A peer that announced a pause is waited for until its end, and not a moment longer; any word of it ends or renews it.
+ *  5. A farewell counts only from one that has heard our present life: memory of earlier lives is not complete, and a recorded
+ *     farewell would give us all it has.
+ *  6. A peer that announced a pause is waited for until its end, and not a moment longer; any word of it ends or renews it.
  *
  * Not here: signatures (wire/), what follows from a death (cluster/).
  * Source: Linux-HA ha.cf(5) keepalive, warntime, deadtime, initdead; reference sections 2.1, 2.2, 4. We differ: the peer
@@ -34,7 +36,7 @@ export type PeerStanding =
   | { readonly kind: 'alive'; readonly since: Instant }
   /** Silent for its dead time: it may be off, cut off, or hanging. */
   | { readonly kind: 'dead'; readonly since: Instant; readonly reason: string }
-  /** It said that it released everything and ends. */
+  /** It said to this life of ours that it released everything and ends. */
   | { readonly kind: 'left'; readonly since: Instant }
 
 export interface PeerState {
@@ -131,6 +133,11 @@ function onStatus(
   notes: PeerNote[]
 ): PeerState {
   const { now, timing, ownGeneration } = context
+  const { view } = status
+  if (view?.phase === 'left' && view.acknowledged?.generation !== ownGeneration) {
+    if (peer.statusText !== status.text) notes.push({ level: 'info', text: `A shutdown notice of ${peer.name} that does not know this life of ours is not counted: it may be a recording` })
+    return { ...peer, generation: message.generation, statusText: status.text }
+  }
   const interval = peer.heardAt === null || peer.standing.kind !== 'alive' ? 0 : elapsed(peer.heardAt, now)
   if (interval > timing.warntimeMs) {
     notes.push({ level: 'warn', text: `Late heartbeat: Node ${peer.name}: interval ${Math.round(interval)} ms` })
@@ -140,7 +147,6 @@ function onStatus(
   if (status.text !== peer.statusText || (peer.standing.kind !== 'alive' && !isFarewellAgain)) {
     notes.push({ level: 'info', text: `Status update for node ${peer.name}: status ${status.text}` })
   }
-  const { view } = status
   const hasAdvanced =
     view?.acknowledged?.generation === ownGeneration &&
     (peer.view?.acknowledged?.generation !== ownGeneration || view.acknowledged.sequence > peer.view.acknowledged.sequence)

@@ -181,6 +181,20 @@ t.test('peer: left in order -> left at once, and silence afterwards is no death'
   t.strictSame(judgeAt(90_000, peer), { peer, notes: [] })
 })
 
+t.test('peer: a farewell that does not know our present life -> not counted, said once, and a later one that knows us counts', async t => {
+  const view = viewOf({ phase: 'left', acknowledged: { generation: ownGeneration - 1, sequence: 900 } })
+  const farewell = (sequence: number): PeerMessage => status(sequence, { text: 'dead', view })
+  const first = hearAt(1_100, unheard, farewell(11))
+  t.equal(first.peer.standing.kind, 'unheard')
+  t.equal(deathAt(first.peer, timing, instant(0)), 2_000, 'as if it had not been heard')
+  t.match(texts(first), [/^A shutdown notice of ha2 that does not know this life of ours is not counted/])
+  const second = hearAt(1_200, first.peer, farewell(12))
+  t.strictSame(texts(second), [])
+  t.equal(hearAt(1_300, second.peer, status(13, { text: 'dead', view: viewOf({ phase: 'left' }) })).peer.standing.kind, 'left')
+  const stillAlive = hearAt(1_450, alive, farewell(11)).peer
+  t.equal(judgeAt(1_500, stillAlive).peer.standing.kind, 'dead', 'and it keeps nobody alive')
+})
+
 t.test('peer: leaving -> still alive, since it still holds its groups', async t => {
   t.equal(hearAt(1_100, alive, status(11, { view: viewOf({ phase: 'leaving' }) })).peer.standing.kind, 'alive')
 })
