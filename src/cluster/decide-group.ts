@@ -262,8 +262,8 @@ function mayStart(turn: Turn, now: Situation, { group, setup }: { readonly group
     case 'alive': {
       const acknowledged = state.peer.view?.acknowledged
       const isAcknowledged = acknowledged?.generation === settings.self.generation && claim.sequence !== null && acknowledged.sequence >= claim.sequence
-      // A peer that is heard but does not hear us can acknowledge nothing; while the arbiter's key is ours it starts nothing.
-      const isKept = settings.safety.arbiter !== null && !missesKey(state, settings, setup.id) && isDeaf(state.peer, peerTiming(state, settings, turn.now), turn.now)
+      // A peer that is heard but does not hear us can acknowledge nothing; while every right is ours it starts nothing.
+      const isKept = settings.safety.arbiter !== null && !missesKey(state, settings, setup.id) && lapseOf(state, settings, turn.now) === null && isDeaf(state.peer, peerTiming(state, settings, turn.now), turn.now)
       if (!isAcknowledged && !(isKept && now.theirs !== null && isReleased(now.theirs.state))) return false
       if (awaitsKey(state, settings, setup.id, turn.now)) return false
       return now.theirs !== null && (isReleased(now.theirs.state) || group.isForced)

@@ -106,3 +106,22 @@ t.test('arbiter: the daemon of a cut-off owner is killed and back at once -> it 
   }
   t.end()
 })
+
+t.test('arbiter: the owner was not heard any more, slept and wakes cut off from everything -> the key that it had proves nothing', t => {
+  for (let seed = 1; seed <= 10; seed += 1) {
+    const s = settled({ methods: ['arbiter'], seed })
+    arbiterReach(s, 'beta', false)
+    s.until('alpha hears that beta has lost its right', () => s.state('alpha').peer.view?.health.isFit === false, 5_000)
+    s.cut('alpha')
+    s.passes(300)
+    s.node('alpha').suspend()
+    arbiterReach(s, 'beta', true)
+    s.until('beta serves', () => s.runsOn('beta'), 8_000)
+    s.cut()
+    arbiterReach(s, 'alpha', false)
+    s.node('alpha').thaw(5)
+    s.passes(2_000) // the rule of one owner is checked all the time
+    t.equal(s.holderOf(), 'beta')
+  }
+  t.end()
+})
