@@ -68,6 +68,12 @@ async function stressed(setup: Setup, minutes: number): Promise<Figures> {
   const lab = await Lab.create({ prefix: 'bst', diskMegabytes: 0 })
   const files = fs.mkdtempSync(path.join(os.tmpdir(), 'bench-stress-'))
   let stress: ChildProcess | null = null
+  // A bench that is interrupted leaves no load behind: nothing may wait any more then, so the group is killed.
+  const interrupted = (): void => {
+    if (stress !== null && isRunning(stress)) process.kill(-(stress.pid ?? 0), 'SIGKILL')
+    fs.rmSync(files, { recursive: true, force: true })
+  }
+  process.once('exit', interrupted)
   try {
     const haCf = ['logfile /var/log/ha-log', 'logfacility none', ...setup.haCf, 'ucast eth0 10.77.0.1', 'ucast eth0 10.77.0.2', 'bcast eth1', 'auto_failback off', 'node n1 n2', '']
     for (const node of lab.nodes) node.writeConfig({ haCf: haCf.join('\n'), haresources: `n1 ${address}/24/eth0\n`, authkeys: 'auth 1\n1 sha1 bench\n' })
@@ -114,6 +120,7 @@ async function stressed(setup: Setup, minutes: number): Promise<Figures> {
     if (stress !== null) await end(stress)
     lab.dispose()
     fs.rmSync(files, { recursive: true, force: true })
+    process.off('exit', interrupted)
   }
 }
 
@@ -125,9 +132,11 @@ function tellLogs(lab: Lab, logLengths: readonly number[]): void {
   }
 }
 
+const isRunning = (child: ChildProcess): boolean => child.pid !== undefined && child.exitCode === null && child.signalCode === null
+
 /** Its whole group, which it leads: the workers are its own children. */
 async function end(stress: ChildProcess): Promise<void> {
-  if (stress.pid === undefined || stress.exitCode !== null || stress.signalCode !== null) return
+  if (!isRunning(stress)) return
   const ended = once(stress, 'exit')
   stress.kill('SIGINT')
   const limit = setTimeout(() => process.kill(-(stress.pid ?? 0), 'SIGKILL'), endLimitMs)
