@@ -143,11 +143,27 @@ t.test('sentry: end of file, and neither a guard nor a daemon lives -> takes the
 t.test('sentry: end of file, since the daemon died under its guard -> ends, touches nothing, leaves the watchdog counting', async t => {
   const watched = watch(t)
   writeFileSync(join(watched.folder, 'guard.pid'), `${process.pid}\n`)
-  watched.feed('0.1 0.05 10.0.0.5/24@eth0')
+  watched.feed('30 0.05 10.0.0.5/24@eth0')
   await until(t, () => watched.device() === '.')
   watched.close()
   t.equal(await watched.died, null)
   t.strictSame([watched.dropped(), watched.device()], [[], '.'])
+})
+
+t.test('sentry: end of file after everything stood still for longer than the limit -> takes the addresses off, guard or no guard', async t => {
+  const watched = watch(t)
+  const group = -(watched.daemon.pid ?? 0)
+  writeFileSync(join(watched.folder, 'guard.pid'), `${process.pid}\n`)
+  watched.feed('0.2 20 10.0.0.5/24@eth0')
+  await until(t, () => watched.device() === '.')
+  process.kill(group, 'SIGSTOP')
+  const stopped = performance.now()
+  watched.close()
+  await until(t, () => performance.now() - stopped > 250)
+  process.kill(group, 'SIGCONT')
+  t.equal(await watched.died, null)
+  t.strictSame([watched.dropped(), watched.device()], [['address del 10.0.0.5/24 dev eth0'], '.'])
+  t.match(watched.said(), /the daemon is gone, and had said nothing for more than 0.2 s/)
 })
 
 t.test('sentry: under systemd with WatchdogSec -> systemd is told while the daemon feeds, not more often than it asks', async t => {

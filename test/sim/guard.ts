@@ -1,6 +1,7 @@
 /**
  * The guard, simulated: a process beside the daemon that is fed with every status sent, and takes the addresses off the
- * host when it was fed nothing for its time. It sleeps when the whole host does, and counts only the time in which it ran.
+ * host when it was fed nothing for its time. It sleeps when the whole host does, and counts only the time in which it ran;
+ * at the daemon's end it looks at the clock on the wall.
  */
 
 import { millis, type Millis } from '../../src/base/units.js'
@@ -20,6 +21,8 @@ export class SimGuard {
   readonly #mostMs: number
   readonly #onHungry: () => void
   #dueAt = Number.POSITIVE_INFINITY
+  /** The same by the clock on the wall, which goes on while the host sleeps. */
+  #lateAt = Number.POSITIVE_INFINITY
   #watching: Scheduled | null = null
 
   constructor(clock: VirtualClock, mostMs: number, onHungry: () => void) {
@@ -31,6 +34,13 @@ export class SimGuard {
   /** The daemon lives; it may be silent for `holdMs`, but for no longer than the rights last that it has to renew. */
   feed(holdMs: number, rightsMs: number): void {
     this.#dueAt = this.#clock.monotonic() + Math.max(this.#mostMs, Math.min(holdMs, rightsMs))
+    this.#lateAt = this.#dueAt
+  }
+
+  /** The daemon is gone. */
+  orphan(): void {
+    if (this.#clock.monotonic() >= this.#lateAt) this.#dueAt = this.#clock.monotonic()
+    this.watch()
   }
 
   /** Nobody feeds any more. Only now a timer is needed: a daemon that runs feeds in time. */
@@ -39,7 +49,7 @@ export class SimGuard {
     if (this.#dueAt === Number.POSITIVE_INFINITY) return
     this.#watching = this.#clock.schedule(millis(Math.max(0, this.#dueAt - this.#clock.monotonic())), () => {
       if (this.#clock.monotonic() < this.#dueAt) return
-      this.#dueAt = Number.POSITIVE_INFINITY
+      this.off()
       this.#onHungry()
     })
   }
@@ -58,5 +68,6 @@ export class SimGuard {
   off(): void {
     this.end()
     this.#dueAt = Number.POSITIVE_INFINITY
+    this.#lateAt = Number.POSITIVE_INFINITY
   }
 }

@@ -160,7 +160,7 @@ export class SimNode {
   kill(): void {
     this.#host.story(`${this.name} daemon killed`)
     this.#endLife()
-    this.#guard?.watch()
+    this.#guard?.orphan()
   }
 
   powerOff(): void {
