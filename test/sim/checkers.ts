@@ -8,8 +8,9 @@
  *    frozen daemon's host answers; it is the guard's business to take its addresses off. A host that woke is given
  *    `wakeMs` of its own running time to take its addresses off before they count again.
  * At every start
- *  - Nothing of the group really runs on the other node, unless that node was declared dead; or was stopped in order, came
- *    back behind a cut wire, and nothing is configured that it would have needed.
+ *  - Nothing of the group really runs on the other node, unless that node was declared dead; or, where nothing is configured
+ *    that it would have needed, was stopped in order and came back behind a cut wire, or starts it while it hears nobody and
+ *    our own start, begun alone, goes on.
  *  - The other node does not show the group blocked, nor did it when it was heard last, unless it was fenced since.
  * At every datagram sent
  *  - Generations grow from life to life, sequences within a life.
@@ -95,7 +96,9 @@ export class Checkers {
     const standing = state?.peer.standing.kind ?? 'unheard'
     const runsThere = other.isPowered && (other.truth[group]?.some(Boolean) ?? false)
     const shown = shownBy(other, group)
-    const isUnknowable = standing === 'left' && !this.#isStrict
+    // A start that began alone goes on while a peer that does not hear us, and so starts it too, still shows it released.
+    const isCrossing = node.truth[group]?.[0] === true && other.runner?.state.peer.standing.kind === 'dead'
+    const isUnknowable = !this.#isStrict && (standing === 'left' || isCrossing)
     if (runsThere && standing !== 'dead' && !isUnknowable) {
       this.#options.say(`${node.name} starts group ${group} while ${other.name} really runs it (${shown}) and counts as ${standing}`)
     }
