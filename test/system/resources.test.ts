@@ -62,13 +62,19 @@ t.test('stop: blocked on a node that then loses power -> the peer waits for an o
   await cluster.runs(cluster.n2)
 })
 
-t.test('stop: fails while the daemon is stopped -> the command says which resource may still run, with its own exit status', needsLab, async test => {
+t.test('stop: fails while the daemon is stopped -> the command says which resource may still run, with its own exit status; switched off and confirmed, it is free', needsLab, async test => {
   const cluster = await Cluster.running(test, { more: limits })
   cluster.behave(cluster.n1, 'stop', 'fail')
   const stopped = await cluster.n1.heartbeat('stop')
   test.not(stopped.code, 0)
   test.match(stopped.stdout + stopped.stderr, /Recorder::app|10\.77\.0\.100/)
   await cluster.watch('n2 does not start it', async () => (await cluster.groupOn(cluster.n2))?.here !== 'running', 1_500)
+  test.match((await cluster.groupOn(cluster.n2))?.reason ?? '', /blocked on n1/)
+  await cluster.lab.powerOff(cluster.n1)
+  const confirmed = await cluster.n2.heartbeat('confirm-off', 'n1', '--yes')
+  test.equal(confirmed.code, 0, confirmed.stdout + confirmed.stderr)
+  await cluster.runs(cluster.n2)
+  test.match((await cluster.n2.heartbeat('status')).stdout, /an operator says that it is off/)
 })
 
 t.test('start: fails on both nodes -> failed on both, tried again, and it runs once the cause is gone', needsLab, async test => {
