@@ -93,6 +93,17 @@ const phaseSentences: Readonly<Record<ClusterState['phase'], string>> = {
   left: 'stopped'
 }
 
+/** What frees a group that the other node could not stop. */
+const unblocking = ({ peer }: ClusterState, name: string, key: string): string =>
+  peer.standing.kind === 'alive'
+    ? `Stop it there by hand, then say there: heartbeat cleanup ${key}`
+    : `Stop it there by hand and start heartbeat there; or switch ${name} off and say here: heartbeat confirm-off ${name} --yes`
+
+function leftReason(state: ClusterState, { settings }: ReportContext): string {
+  const blocked = settings.groups.filter((_, index) => state.groups[index]?.isBlockedThere === true)
+  return blocked.length === 0 ? 'it was stopped and released everything' : `it was stopped, but could not stop ${blocked.map(group => group.key).join(', ')}`
+}
+
 function peerReport(state: ClusterState, context: ReportContext): NodeReport {
   const { now } = context
   const { peer } = state
@@ -105,7 +116,7 @@ function peerReport(state: ClusterState, context: ReportContext): NodeReport {
       peer.standing.kind === 'dead'
         ? peer.standing.reason
         : peer.standing.kind === 'left'
-          ? 'it was stopped and released everything'
+          ? leftReason(state, context)
           : peer.standing.kind === 'unheard'
             ? 'not heard yet'
             : `heard ${silenceMs ?? 0} ms ago`,
@@ -192,7 +203,7 @@ function warnings(state: ClusterState, context: ReportContext, reports: { readon
   const found: string[] = []
   for (const group of groups) {
     if (group.here === 'blocked') found.push(`${group.key} is BLOCKED on ${settings.self.name}: ${group.reason}. Stop it by hand, then: heartbeat cleanup ${group.key}`)
-    if (group.there === 'blocked') found.push(`${group.key} is BLOCKED on ${settings.peerName}: it is not started here by itself. See heartbeat status there`)
+    if (group.there === 'blocked') found.push(`${group.key} is BLOCKED on ${settings.peerName}: it is not started here by itself. ${unblocking(state, settings.peerName, group.key)}`)
     if (group.here === 'failed') found.push(`${group.key} FAILED on ${settings.self.name}: ${group.reason}. After mending: heartbeat cleanup ${group.key}`)
     if (group.owner === null && state.phase === 'active' && group.here === 'stopped') found.push(`${group.key} runs nowhere: ${group.reason}`)
   }

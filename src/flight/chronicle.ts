@@ -115,7 +115,7 @@ function peerTexts(before: ClusterState, now: ClusterState, peer: string): reado
     case 'dead':
       return [`${peer} declared dead (${standing.reason})`]
     case 'left':
-      return [`${peer} said that it leaves, everything released`]
+      return [`${peer} said that it leaves${now.peer.view?.groups.some(group => group.state === 'blocked') === true ? '' : ', everything released'}`]
     case 'alive':
       return [was === 'dead' ? `${peer} heard again` : `${peer} heard`]
     case 'unheard':

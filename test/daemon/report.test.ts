@@ -146,7 +146,7 @@ t.test('group: its own trouble -> is the reason', async t => {
 t.test('dead peer: what it last showed as running -> nobody\'s; what it showed as blocked -> still shown and warned of', async t => {
   const one = { peer: deadPeer(viewOf(both, 'running', 'blocked')), blockedThere: [false, true] }
   t.match(reportOf(one).groups, [{ there: null, owner: null }, { there: 'blocked', owner: null }])
-  t.ok(warningsOf(one).some(text => text.startsWith('mail is BLOCKED on ha2')))
+  t.match(warningsOf(one).filter(text => text.startsWith('mail is BLOCKED')), [/ on ha2: .* switch ha2 off and say here: heartbeat confirm-off ha2 --yes$/])
   t.notOk(warningsOf(one).some(text => text.startsWith('web is BLOCKED')))
 })
 
@@ -163,6 +163,8 @@ t.test('peer: every standing -> Linux-HA\'s word and a sentence', async t => {
   }
   t.strictSame(shown({ standing: { kind: 'unheard' }, heardAt: null }), ['init', 'not heard yet'])
   t.strictSame(shown({ standing: { kind: 'left', since: instant(0) } }), ['dead', 'it was stopped and released everything'])
+  const left = reportOf({ peer: { ...deadPeer(viewOf(both, 'stopped', 'blocked')), standing: { kind: 'left', since: instant(0) } }, blockedThere: [false, true] })
+  t.equal(left.nodes[1]?.reason, 'it was stopped, but could not stop mail')
   for (const [statusText, word] of [['active', 'active'], ['up', 'up'], ['init', 'init'], ['dead', 'dead'], ['odd', 'up']] as const) {
     t.strictSame(shown({ statusText }), [word, 'heard 100 ms ago'], statusText)
   }
