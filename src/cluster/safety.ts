@@ -316,7 +316,9 @@ export function settleFence(turn: Turn): void {
   if (fencing === null || state.peer.standing.kind !== 'dead' || state.phase !== 'active') return
   const holds = heldGroups(turn).length
   const claims = state.groups.filter(group => group.claim !== null || group.isBlockedThere).length
-  const step = stepFence(state.safety.fence, { now, settings: fencing, isNeeded: holds + claims > 0, isFirst: isFirstToShoot(turn, holds), shots: state.safety.shots })
+  // Without every right nothing could be started after the shot, which might hit the node that has them.
+  const isOfUse = fencing.staysOff || lapseOf(state, settings, now) === null
+  const step = stepFence(state.safety.fence, { now, settings: fencing, isNeeded: isOfUse && holds + claims > 0, isFirst: isFirstToShoot(turn, holds), shots: state.safety.shots })
   if (step.fence !== state.safety.fence) changeSafety(turn, { fence: step.fence })
   if (step.shoot === null) return
   changeSafety(turn, { shots: step.shoot })

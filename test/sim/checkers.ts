@@ -61,8 +61,6 @@ export class Checkers {
     { generation: 0, sequence: 0 }
   ]
   readonly #known = new Map<string, { own: number; peer: number }>()
-  /** The life of its peer that a node, in its present life, has proof of the end of. */
-  readonly #fenced = new Map<string, string>()
   readonly #idleSince = new Map<number, number>()
   readonly #doubleSince = new Map<number, number>()
   readonly #moving = new Map<string, { since: number; state: GroupStateName }>()
@@ -78,7 +76,6 @@ export class Checkers {
   }
 
   onEvent(): void {
-    for (const node of this.#nodes) if (node.runner?.state.safety.fence.kind === 'fenced') this.#fenced.set(node.name, livesOf(node))
     if (!this.#isStrict) return
     const [a, b] = this.#nodes
     if (!a.isPowered || !b.isPowered || a.isSuspended || b.isSuspended) return
@@ -102,7 +99,7 @@ export class Checkers {
     if (runsThere && standing !== 'dead' && !isUnknowable) {
       this.#options.say(`${node.name} starts group ${group} while ${other.name} really runs it (${shown}) and counts as ${standing}`)
     }
-    if (state?.safety.fence.kind === 'fenced' || this.#fenced.get(node.name) === livesOf(node)) return
+    if (state?.safety.fence.kind === 'fenced' || (node.fencedLife !== null && node.fencedLife === state?.peer.generation)) return
     const id = node.settings.groups[group]?.id
     const word = state?.peer.view?.groups.find(one => one.id === id)?.state
     if (word === 'blocked') this.#options.say(`${node.name} starts group ${group}, which ${other.name} showed blocked (${standing})`)
@@ -191,8 +188,6 @@ function since(begun: Map<number, number>, group: number, nowMs: number, holds: 
   begun.set(group, from)
   return nowMs - from
 }
-
-const livesOf = (node: SimNode): string => `${node.settings.self.generation}/${node.runner?.state.peer.generation}`
 
 function isHealthy(node: SimNode): boolean {
   const isFit = node.troubles.every(trouble => !trouble.startFails && !trouble.startHangs && !trouble.stopFails)

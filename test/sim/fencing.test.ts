@@ -2,7 +2,7 @@
 
 import t from 'tap'
 import { Prng } from '../../src/base/prng.js'
-import { settled } from './losses.js'
+import { diskLost, settled } from './losses.js'
 import { Scenario } from './scenario.js'
 import { noTroubles } from './sim-scripts.js'
 
@@ -101,5 +101,19 @@ t.test('fencing: the shot is under way when the shooter falls asleep -> what it 
   s.node('beta').thaw(5)
   s.passes(8_000)
   t.notOk(s.holderOf() === 'both')
+  t.end()
+})
+
+t.test('fencing: a group is blocked on a node that was stopped, and the other has lost its lease -> it shoots only when it has it back', t => {
+  const s = settled({ methods: ['fencing', 'lease'], hasGuard: false })
+  diskLost(s, 'beta', true)
+  s.passes(3_000)
+  s.node('alpha').troubles[0] = { ...noTroubles, stopFails: true }
+  s.node('alpha').stop()
+  s.passes(5_000)
+  t.strictSame(s.story('Fencing alpha'), [])
+  diskLost(s, 'beta', false)
+  s.until('beta runs it', () => s.holderOf() === 'beta', 8_000)
+  t.ok(s.story('alpha is shot').length > 0)
   t.end()
 })

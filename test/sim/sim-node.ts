@@ -61,6 +61,8 @@ export class SimNode {
   readonly name: string
   readonly scripts: SimScripts
   readonly requests = new Map<number, Waiting>()
+  /** The life of the other node that was proven to be over to the present life of this one; also when the proof is void since. */
+  fencedLife: number | null = null
   readonly answers: { readonly id: number; readonly ok: boolean; readonly text: string }[] = []
   isPowered = false
   /** The daemon stands still. */
@@ -149,8 +151,12 @@ export class SimNode {
       now: () => this.#now(),
       schedule,
       whenRunning: callback => this.#unlessFrozen(life, callback),
-      post: event => this.runner?.post(event)
+      post: event => {
+        if (event.kind === 'fenced' && event.outcome.kind === 'fenced') this.fencedLife = this.runner?.state.peer.generation ?? null
+        this.runner?.post(event)
+      }
     })
+    this.fencedLife = null
     this.#host.story(`${this.name} starts, generation ${this.#generation}`)
     this.runner.begin()
     this.#edges.open()
