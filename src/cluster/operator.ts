@@ -14,6 +14,7 @@ import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type
 import type { OperatorRequest, PendingMove, Scope } from './types.js'
 
 export function onAsked(turn: Turn, id: number, request: OperatorRequest): void {
+  if (isTooLate(turn, request)) return refuse(turn, id, 'this node is being stopped')
   switch (request.kind) {
     case 'standby':
       return onStandby(turn, id, request)
@@ -32,6 +33,12 @@ export function onAsked(turn: Turn, id: number, request: OperatorRequest): void 
     default:
       return unreachable(request)
   }
+}
+
+/** A node that leaves gives everything up anyway, and takes nothing; one that has said farewell ends, whatever is asked. */
+function isTooLate({ state }: Turn, { kind }: OperatorRequest): boolean {
+  if (kind === 'stop') return false
+  return state.phase === 'left' || (state.phase === 'leaving' && ['standby', 'takeover', 'hold'].includes(kind))
 }
 
 function onStandby(turn: Turn, id: number, request: OperatorRequest & { kind: 'standby' }): void {

@@ -19,7 +19,6 @@ const toldWithinMs = millis(5_000)
 export function onHold(turn: Turn, id: number, request: OperatorRequest & { kind: 'hold' }): void {
   const { settings, state, now } = turn
   if (state.hold !== null && state.hold.request !== null) answer(turn, state.hold.request, false, 'it was announced anew, or ended, meanwhile')
-  if (state.phase === 'leaving' || state.phase === 'left') return answer(turn, id, false, 'this node is being stopped')
   if (request.durationMs === 0) {
     turn.state = { ...state, hold: null }
     note(turn, 'info', `${settings.self.name} is no longer on hold`)
