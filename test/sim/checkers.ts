@@ -9,8 +9,8 @@
  *    `wakeMs` of its own running time to take its addresses off before they count again.
  * At every start
  *  - Nothing of the group really runs on the other node, unless that node was declared dead; or, where nothing is configured
- *    that it would have needed, was stopped in order and came back behind a cut wire, or starts it while it hears nobody and
- *    our own start, begun alone, goes on.
+ *    that it would have needed, was stopped in order and came back behind a cut wire, or started it while it heard nobody and
+ *    cannot have told us yet.
  *  - The other node does not show the group blocked, nor did it when it was heard last, unless it was fenced since.
  * At every datagram sent
  *  - Generations grow from life to life, sequences within a life.
@@ -43,6 +43,8 @@ const doubleMostMs = 1_500
 const wakeMs = 20
 /** How long an operator waits at most, by what he asked: a move has its own limit, a stop those of its scripts. */
 const answeredWithinMs: Readonly<Record<OperatorRequest['kind'], number>> = { standby: 8_500, takeover: 8_500, cleanup: 8_500, stop: 12_000, hold: 6_500, 'confirm-off': 100 }
+/** The slowest wire: what a node did less than that ago, the other cannot know. */
+const newsMs = 155
 /** Three starts that hang until their limit, an end of each, and stops with all their retries. */
 const movingMostMs = 12_000
 
@@ -64,6 +66,8 @@ export class Checkers {
   readonly #idleSince = new Map<number, number>()
   readonly #doubleSince = new Map<number, number>()
   readonly #moving = new Map<string, { since: number; state: GroupStateName }>()
+  /** When a node last started a part of a group while it heard nobody, by `node/group`. */
+  readonly #aloneAt = new Map<string, number>()
   #glancedAt = 0
   /** The longest times seen, to know how far the bounds are from life. */
   idleLongestMs = 0
@@ -93,9 +97,12 @@ export class Checkers {
     const standing = state?.peer.standing.kind ?? 'unheard'
     const runsThere = other.isPowered && (other.truth[group]?.some(Boolean) ?? false)
     const shown = shownBy(other, group)
+    const now = this.#options.now()
+    if (standing === 'dead') this.#aloneAt.set(`${node.name}/${group}`, now)
     // A start that began alone goes on while a peer that does not hear us, and so starts it too, still shows it released.
     const isCrossing = node.truth[group]?.[0] === true && other.runner?.state.peer.standing.kind === 'dead'
-    const isUnknowable = !this.#isStrict && (standing === 'left' || isCrossing)
+    const isNewThere = now - (this.#aloneAt.get(`${other.name}/${group}`) ?? Number.NEGATIVE_INFINITY) <= newsMs
+    const isUnknowable = !this.#isStrict && (standing === 'left' || isCrossing || isNewThere)
     if (runsThere && standing !== 'dead' && !isUnknowable) {
       this.#options.say(`${node.name} starts group ${group} while ${other.name} really runs it (${shown}) and counts as ${standing}`)
     }
