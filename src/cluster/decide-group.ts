@@ -62,11 +62,17 @@ export function wish(turn: Turn, index: number): Placement {
   return placement(rules, mine, other)
 }
 
-/** A living peer shows anything but released: a start under way must not go on to its next resource. */
+/**
+ * The peer shows anything but released: a start under way must not go on to its next resource. That it has fallen silent
+ * since is no leave; what is needed to take it over from a silent one is needed now, not only when the start began.
+ */
 export function isHeldByPeer(turn: Turn, index: number): boolean {
-  const { peer } = turn.state
-  const theirs = peerGroup(turn.state, groupAt(turn, index).setup.id)
-  return peer.standing.kind === 'alive' && theirs !== null && !isReleased(theirs.state) && theirs.state !== 'claimed'
+  const { state, settings, now } = turn
+  const { setup } = groupAt(turn, index)
+  const { kind } = state.peer.standing
+  const theirs = peerGroup(state, setup.id)
+  if (theirs === null || isReleased(theirs.state) || theirs.state === 'claimed') return false
+  return kind === 'alive' || (kind === 'dead' && !permission(state, settings, { now, groupId: setup.id }).isGranted)
 }
 
 function situation(turn: Turn, index: number): Situation {
@@ -143,6 +149,9 @@ function decideYield(turn: Turn, index: number): void {
   const now = situation(turn, index)
   const peerName = settings.peerName
   if (state.phase === 'leaving') return stop(turn, index, 'this node is being stopped')
+  if (group.isBlockedThere && shownState(group) === 'starting' && !group.isForced) {
+    return stop(turn, index, `it is blocked on ${peerName} and may still run there`)
+  }
   if (!now.isPeerAlive) return
   if (state.peer.implementation === 'linux-ha') {
     return stop(turn, index, `${peerName} runs Linux-HA Heartbeat, with which resources are not shared`)
@@ -161,9 +170,6 @@ function decideYield(turn: Turn, index: number): void {
     changeGroup(turn, index, { contest: 'none' })
     note(turn, 'info', `${peerName} does not hold ${groupAt(turn, index).setup.key}; announcing its addresses again`)
     turn.effects.push({ kind: 'announce', group: index })
-  }
-  if (now.theirs?.state === 'blocked' && shownState(group) === 'starting' && !group.isForced) {
-    return stop(turn, index, `it is blocked on ${peerName} and may still run there`)
   }
   if (isDeaf(state.peer, peerTiming(state, settings, turn.now), turn.now) && now.theirs !== null && (now.other.isHolding || (now.theirs.state === 'claimed' && !isSecured(turn, index)))) {
     turn.effects.push({ kind: 'drop-addresses', groups: [index] })

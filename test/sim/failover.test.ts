@@ -210,6 +210,19 @@ t.test('failover: a group that cannot be stopped -> blocked there, started nowhe
   t.end()
 })
 
+t.test('failover: a start waits for an owner that came back, which is stopped and cannot stop it -> the start is taken back', t => {
+  const s = Scenario.running({ homes: ['beta'] })
+  s.node('beta').troubles[0] = { startFails: false, startHangs: false, stopFails: true }
+  s.node('beta').freeze()
+  s.until('alpha starts it', () => s.story('alpha starts group').length > 0, 2_000)
+  s.node('beta').thaw()
+  s.node('beta').stop()
+  s.until('beta has ended', () => !s.node('beta').isAlive, 8_000) // the rule of blocked groups is checked at every start
+  s.passes(1_000)
+  t.equal(s.state('alpha').groups[0]?.machine.run.kind, 'stopped')
+  t.end()
+})
+
 t.test('failover: a node that holds a blocked group loses power -> the peer still waits for an operator', t => {
   const s = Scenario.running()
   s.node('alpha').troubles[0] = { startFails: false, startHangs: false, stopFails: true }

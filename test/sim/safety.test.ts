@@ -7,6 +7,7 @@ import t from 'tap'
 import { Prng } from '../../src/base/prng.js'
 import { millis } from '../../src/base/units.js'
 import { diskLost, holdsAddress, pings, settled } from './losses.js'
+import { noTroubles } from './sim-scripts.js'
 import { leaseMs } from './surroundings.js'
 
 // --- the lease on a shared disk -----------------------------------------------------------------------------------------
@@ -124,6 +125,23 @@ t.test('lease: a pill for an earlier life -> not meant, nothing stops', t => {
   s.world.around.disk.pills[0] = { generation: 1, from: 'beta' }
   s.passes(2_000)
   t.equal(s.holderOf(), 'alpha')
+  t.end()
+})
+
+t.test('lease: a start waits for an owner that came back and lets go, and falls silent again -> goes on when its lease has run out, not before', t => {
+  const s = settled({ methods: ['lease'], homes: ['beta'] })
+  s.node('beta').troubles[0] = { ...noTroubles, stopFails: true }
+  s.node('beta').suspend()
+  s.until('alpha starts it', () => s.story('alpha starts group').length > 0, 8_000)
+  s.node('beta').thaw()
+  s.until('it waits', () => s.story('alpha: Resource group group0: the other node still holds it').length > 0, 100)
+  const begun = s.story('alpha starts group').length
+  s.cut()
+  diskLost(s, 'beta', true)
+  s.until('beta is dead again', () => s.story('alpha: node beta: is dead').length === 2, 2_000)
+  s.passes(500)
+  t.equal(s.story('alpha starts group').length, begun)
+  s.until('alpha runs it', () => s.runsOn('alpha'), 3_000)
   t.end()
 })
 
