@@ -5,9 +5,9 @@
  * proof that nobody is there to come back (its host refuses our datagrams, it was fenced) ends the wait at once.
  */
 
-import { after, millis } from '../base/units.js'
+import { after, elapsed, millis, type Instant } from '../base/units.js'
 import { note, type Turn } from './turn.js'
-import type { Hold, OperatorRequest } from './types.js'
+import type { ClusterSettings, ClusterState, Hold, OperatorRequest } from './types.js'
 
 /** So many returns from the dead in one life within this time are no accident. */
 const flapsMax = 3
@@ -48,12 +48,21 @@ export function settleHold(turn: Turn): void {
   const acknowledged = view?.acknowledged
   const isHeard = acknowledged?.generation === settings.self.generation && hold.sequence !== null && acknowledged.sequence >= hold.sequence
   if (isHeard && hold.isWritten) {
-    turn.state = { ...state, hold: { ...hold, request: null } }
+    turn.state = { ...state, hold: { ...hold, request: null }, isReplyDue: true } // before the operator goes on, the sentry must know
     return answer(turn, hold.request, true, `${settings.peerName} waits for this node until the hold is over`)
   }
   if (now < after(hold.since, toldWithinMs)) return
   turn.state = { ...state, hold: null }
   answer(turn, hold.request, false, isHeard ? 'the hold could not be written to the disk of the lease' : `${settings.peerName} has not heard of the hold: it is not announced`)
+}
+
+/**
+ * For how long our silence is no hang: until the end of a hold that is written wherever our lease is, and that the peer has
+ * heard of, or was not there to hear. The arbiter knows of no hold.
+ */
+export function quietTime({ hold }: ClusterState, settings: ClusterSettings, now: Instant): number {
+  if (hold === null || hold.request !== null || !hold.isWritten || settings.safety.arbiter !== null) return 0
+  return Math.max(0, Math.round(elapsed(now, hold.until)))
 }
 
 /** The peer came back from the dead in the same life: a link was cut, or somebody stood still. */

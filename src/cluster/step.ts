@@ -27,7 +27,7 @@ import { noteDifferences, nothingCompared, onCompared } from './differences.js'
 import { onLinuxHa } from './linux-ha.js'
 import { onAsked, settleMoves } from './operator.js'
 import { addressed, distrustFarewell, dropUnlooked, healthOf, lapseOf, onArbiter, onCarrier, onConnectivity, onFencedEvent, onFencingTested, onLease, peerTiming, safetyDeadline, settleFence, settleRights, settleWanted, voidProof } from './safety.js'
-import { noteReturn, settleHold, settleQuarantine } from './pauses.js'
+import { noteReturn, quietTime, settleHold, settleQuarantine } from './pauses.js'
 import { countRefused, reportRefused, refusalReportAt } from './refusals.js'
 import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type Turn } from './turn.js'
 import type { ClusterEffect, ClusterEvent, ClusterSettings, ClusterState, GroupState } from './types.js'
@@ -394,7 +394,7 @@ function sendIfDue(turn: Turn): void {
   // Linux-HA takes any status after `dead` for the return of a partitioned node, and restarts itself: it comes last, once.
   const isLast = farewells === farewellsMax
   const status = isLast ? 'dead' : state.phase === 'probing' || state.phase === 'joining' ? 'up' : 'active'
-  turn.effects.push({ kind: 'send-status', sequence, status, view, isNews: !saysTheSame(view, state.sentView) })
+  turn.effects.push({ kind: 'send-status', sequence, status, view, isNews: !saysTheSame(view, state.sentView), quietMs: quietTime(state, settings, now) })
 }
 
 function nextSendAt(state: ClusterState, settings: ClusterSettings): Instant {

@@ -211,8 +211,11 @@ export type ClusterEvent =
   | { readonly kind: 'compared'; readonly now: Instant; readonly theirs: Agreement; readonly differences: readonly Difference[] | null; readonly trouble: string | null }
 
 export type ClusterEffect =
-  /** Send our status on every link; `isNews` when it says anything but that we live. The edge adds the time of day and signs. */
-  | { readonly kind: 'send-status'; readonly sequence: number; readonly status: 'up' | 'active' | 'dead'; readonly view: NodeView; readonly isNews: boolean }
+  /**
+   * Send our status on every link; `isNews` when it says anything but that we live. The edge adds the time of day and signs.
+   * `quietMs` is for those who watch that we live: for so long our silence is no hang, by a hold that all know who might act on it.
+   */
+  | { readonly kind: 'send-status'; readonly sequence: number; readonly status: 'up' | 'active' | 'dead'; readonly view: NodeView; readonly isNews: boolean; readonly quietMs: number }
   /** Send another message on every link; `sequence` null is one outside the sequence. For Linux-HA peers. */
   | { readonly kind: 'send-fields'; readonly sequence: number | null; readonly fields: readonly Field[]; readonly destinationUuid: string | null }
   /** Send datagrams again that a Linux-HA peer missed. */

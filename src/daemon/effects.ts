@@ -42,8 +42,8 @@ export interface EffectsContext {
   readonly removal: RemovalContext
   readonly memory: Memory
   readonly safeguards: Safeguards
-  /** Tells the sentry that the daemon lives; `holdMs` is an announced pause. */
-  feed(told: { readonly holdMs: number; readonly isNews: boolean }): void
+  /** Tells the sentry that the daemon lives; `quietMs` is for how long its silence would be no hang. */
+  feed(told: { readonly quietMs: number; readonly isNews: boolean }): void
   readonly networkWatch: NetworkWatch
   readonly logger: RootLogger
   /** True when neither node has been seen to run the group: nobody waits for this start, and a stranger may have the address. */
@@ -136,7 +136,7 @@ export class Effects {
     const payload = this.#send(message, effect.sequence)
     const { sender, safeguards } = this.#context
     safeguards.show(payload, { generation: sender.generation, sequence: effect.sequence, holdMs: effect.view.health.holdMs, isNews: effect.isNews })
-    this.#context.feed({ holdMs: effect.view.health.holdMs, isNews: effect.isNews })
+    this.#context.feed({ quietMs: effect.quietMs, isNews: effect.isNews })
   }
 
   #send(message: Message, sequence: number | null): Uint8Array {

@@ -37,11 +37,12 @@ export interface SentryOptions {
 
 export class Sentry {
   readonly #options: SentryOptions
-  readonly #limits: { readonly waitMs: Millis; readonly graceMs: Millis; readonly everyMs: Millis }
+  readonly #limits: SentryLimits
   #child: ChildProcess | null = null
   #fedAt: Instant | null = null
   /** What the sentry knows. */
   #lastLine = ''
+  #isQuiet = false
   #restart: Scheduled | null = null
   #isClosing = false
 
@@ -70,17 +71,17 @@ export class Sentry {
     child.unref()
   }
 
-  /** With every heartbeat. `addresses` as `ip address del` names them, `10.0.0.5/24@eth0`; `holdMs` is an announced pause. */
-  feed(now: Instant, fed: { readonly addresses: () => readonly string[]; readonly holdMs: number; readonly isNews: boolean }): void {
-    const { everyMs, graceMs, waitMs } = this.#limits
-    if (this.#fedAt !== null && now < after(this.#fedAt, everyMs) && !fed.isNews) return
+  /** With every heartbeat. `addresses` as `ip address del` names them, `10.0.0.5/24@eth0`; `quietMs` as in the effect `send-status`. */
+  feed(now: Instant, fed: { readonly addresses: () => readonly string[]; readonly quietMs: number; readonly isNews: boolean }): void {
+    const { everyMs, graceMs } = this.#limits
+    const isNews = fed.isNews || fed.quietMs > 0 !== this.#isQuiet
+    if (this.#fedAt !== null && now < after(this.#fedAt, everyMs) && !isNews) return
     const addresses = fed.addresses().join(' ')
     const stdin = this.#child?.stdin
     if (stdin === null || stdin === undefined || stdin.destroyed || stdin.writableLength > backlogMax) return
     this.#fedAt = now
-    // What the arbiter keeps for us ends with its ttl, whatever was announced.
-    const holdMs = this.#options.settings.safety.arbiter === null ? fed.holdMs : 0
-    const line = `${seconds(waitMs + holdMs)} ${seconds(graceMs)}${addresses === '' ? '' : ` ${addresses}`}`
+    this.#isQuiet = fed.quietMs > 0
+    const line = `${seconds(patienceOf(this.#limits, fed.quietMs))} ${seconds(graceMs)}${addresses === '' ? '' : ` ${addresses}`}`
     stdin.write(line === this.#lastLine ? '.\n' : `${line}\n`)
     this.#lastLine = line
   }
@@ -102,17 +103,30 @@ export class Sentry {
   }
 }
 
+interface SentryLimits {
+  readonly waitMs: Millis
+  readonly graceMs: Millis
+  readonly everyMs: Millis
+  /** How long before the peer the sentry acts. */
+  readonly aheadMs: Millis
+}
+
+/** Until the next line; a hold (`quietMs`, see the effect `send-status`) is waited for to its end, as the peer does, and no longer. */
+export const patienceOf = ({ aheadMs, waitMs }: SentryLimits, quietMs: number): Millis => millis(Math.max(waitMs, quietMs - aheadMs))
+
 /**
  * The sentry acts a moment before the peer may: before our lease or the arbiter's has run out where one of them is what the
  * peer waits for, and otherwise before its deadtime has. It measures from a line that may be older than our last
  * heartbeat by `everyMs`, which only makes it earlier.
  */
-export function limitsOf(settings: Pick<ClusterSettings, 'timing' | 'safety'>): { readonly waitMs: Millis; readonly graceMs: Millis; readonly everyMs: Millis } {
+export function limitsOf(settings: Pick<ClusterSettings, 'timing' | 'safety'>): SentryLimits {
   const { deadtimeMs, keepaliveMs } = settings.timing
   const { arbiter, fencing, lease } = settings.safety
   const leases = [...(lease === null ? [] : [lease.leaseMs]), ...(arbiter === null ? [] : [arbiter.ttlMs])]
-  const patience = leases.length > 0 && fencing === null ? Math.min(...leases.map(ms => ms - guardOf(ms))) : deadtimeMs - Math.max(15, Math.min(100, deadtimeMs / 5))
-  return { waitMs: millis(patience), graceMs: millis(Math.max(50, patience / 4)), everyMs: millis(Math.max(keepaliveMs * 0.9, patience / 5)) }
+  const shortest = Math.min(...leases)
+  const [most, ahead] = leases.length > 0 && fencing === null ? [shortest, guardOf(millis(shortest))] : [deadtimeMs, Math.max(15, Math.min(100, deadtimeMs / 5))]
+  const patience = most - ahead
+  return { waitMs: millis(patience), graceMs: millis(Math.max(50, patience / 4)), everyMs: millis(Math.max(keepaliveMs * 0.9, patience / 5)), aheadMs: millis(ahead) }
 }
 
 /** Nothing of ours but where systemd listens. */

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { millis } from '../../src/base/units.js'
 import type { ClusterSettings } from '../../src/cluster/types.js'
-import { limitsOf, ownPriority } from '../../src/daemon/sentry.js'
+import { limitsOf, ownPriority, patienceOf } from '../../src/daemon/sentry.js'
 import { packageRoot } from '../../src/daemon/paths.js'
 import { noSafety, type SafetySettings } from '../../src/safety/types.js'
 
@@ -187,6 +187,9 @@ t.test('limits: the sentry acts before the peer may', async t => {
   t.equal(limitsOf(settings(500, { lease })).waitMs, 2_000, 'the peer waits for the lease')
   const fencing = { delayMs: millis(1_000), timeoutMs: millis(60_000), retryMs: millis(10_000) }
   t.equal(limitsOf(settings(500, { lease, fencing })).waitMs, 400, 'a shot may come after deadtime')
+  t.equal(patienceOf(limitsOf(settings(500)), 0), 400)
+  t.equal(patienceOf(limitsOf(settings(500)), 60_000), 59_900, 'a hold ends for the peer when it is over, not a deadtime later')
+  t.equal(patienceOf(limitsOf(settings(500, { lease })), 10_000), 9_000)
   for (const deadtimeMs of [60, 500, 30_000]) {
     const { everyMs, waitMs } = limitsOf(settings(deadtimeMs))
     t.ok(everyMs < waitMs / 2, `fed often enough at deadtime ${deadtimeMs}`)

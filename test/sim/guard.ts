@@ -31,9 +31,9 @@ export class SimGuard {
     this.#onHungry = onHungry
   }
 
-  /** The daemon lives; it may be silent for `holdMs`, but for no longer than the rights last that it has to renew. */
-  feed(holdMs: number, rightsMs: number): void {
-    this.#dueAt = this.#clock.monotonic() + Math.max(this.#mostMs, Math.min(holdMs, rightsMs))
+  /** The daemon lives; its silence is no hang for `quietMs`. */
+  feed(quietMs: number): void {
+    this.#dueAt = this.#clock.monotonic() + Math.max(this.#mostMs, quietMs)
     this.#lateAt = this.#dueAt
   }
 

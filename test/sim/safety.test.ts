@@ -265,6 +265,16 @@ t.test("hold: the daemon dies and its host says that nobody listens -> the hold 
   t.end()
 })
 
+t.test('hold: asked for while the disk of the lease is lost, then the daemon dies -> the addresses go with the lease, not with the hold', t => {
+  const s = settled({ methods: ['lease'], homes: ['beta'] })
+  diskLost(s, 'beta', true)
+  s.node('beta').request({ kind: 'hold', durationMs: millis(5_000), reason: 'snapshot' })
+  s.passes(150)
+  s.node('beta').kill()
+  s.until('alpha runs it', () => s.runsOn('alpha'), 5_000) // the rule of one owner is checked all the time
+  t.end()
+})
+
 t.test('flapping: lost and found three times -> quarantine, and nothing goes home to it meanwhile', t => {
   const s = settled({ autoFailback: 'on' })
   for (let round = 0; round < 3; round += 1) {

@@ -372,7 +372,7 @@ export class SimNode {
   }
 
   #sendStatus(effect: ClusterEffect & { kind: 'send-status' }): void {
-    this.#guard?.feed(effect.view.health.holdMs, this.#rightsMs())
+    this.#guard?.feed(effect.quietMs)
     const status = { sequence: effect.sequence, status: effect.status, deadtimeMs: this.settings.timing.deadtimeMs, view: effect.view }
     // Most datagrams go without being written and read, which is what half of the time would be spent on.
     const isWritten = effect.sequence % writtenOf === 1
@@ -380,14 +380,6 @@ export class SimNode {
     if (heard === null) return this.#host.broken(`${this.name} sends what nobody can read`)
     this.#host.transmit(this, heard)
     this.#edges?.show(heard, { holdMs: effect.view.health.holdMs, isUrgent: effect.isNews })
-  }
-
-  /** How long this node's key at the arbiter lasts; a lease lasts as long as the hold that is written with it. */
-  #rightsMs(): number {
-    const { arbiter } = this.settings.safety
-    if (arbiter === null) return Number.POSITIVE_INFINITY
-    const from = this.runner?.state.safety.arbiter?.renewedFrom ?? Number.NEGATIVE_INFINITY
-    return from + (arbiter.ttlMs * 2) / 3 - this.#now()
   }
 
   #heardOf(effect: ClusterEffect & { kind: 'send-status' }): Heard {
