@@ -282,7 +282,7 @@ export function permission(state: ClusterState, settings: ClusterSettings, conte
   const { standing } = state.peer
   const deadSince = standing.kind === 'dead' ? standing.since : now
   const { deadtimeMs, keepaliveMs } = settings.timing
-  const allowed = permissionToTake(state.safety, settings.safety, { now, peerName: settings.peerName, deadSince, keepaliveMs, deadtimeMs, groupId, wasFit: state.peer.view?.health.isFit !== false })
+  const allowed = permissionToTake(state.safety, settings.safety, { now, peerName: settings.peerName, deadSince, heardAt: state.peer.heardAt, keepaliveMs, deadtimeMs, groupId, wasFit: state.peer.view?.health.isFit !== false })
   if (!allowed.isGranted || !missesKey(state, settings, groupId)) return allowed
   return { isGranted: false, until: null, text: `the arbiter has not given this node the key, without which it may not hold it alone` }
 }

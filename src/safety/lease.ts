@@ -82,9 +82,12 @@ export function peerLeaseEndsAt(lease: LeaseState, settings: LeaseSettings): Ins
  *
  * And it was issued when our own renewal already stood there. Where a disk was lost to both and comes back, both find the
  * other's lease run out; whoever looks after having written sees the other's write, or the other will see his.
+ *
+ * And it was issued after the other was heard last (`heardAt`): beside us it may have renewed a lease that had run out, and have
+ * started something, unseen by a read that was under way.
  */
-export function hasSeenItEnd(lease: LeaseState, settings: LeaseSettings): boolean {
-  if (lease.changedAt === null || lease.readFrom === null || lease.visibleSince === null || lease.readFrom < lease.visibleSince) return false
+export function hasSeenItEnd(lease: LeaseState, settings: LeaseSettings, heardAt: Instant | null): boolean {
+  if (lease.changedAt === null || lease.readFrom === null || lease.visibleSince === null || lease.readFrom < Math.max(lease.visibleSince, heardAt ?? 0)) return false
   const promisedMs = promiseOf(lease, settings)
   return lease.readFrom >= after(lease.changedAt, millis(Math.max(0, promisedMs - guardOf(settings.leaseMs)) * (1 + driftOf)))
 }

@@ -29,6 +29,8 @@ export interface PermissionContext {
   readonly peerName: string
   /** When the peer was declared dead here. */
   readonly deadSince: Instant
+  /** When it was heard last, in any way; null when never. */
+  readonly heardAt: Instant | null
   readonly keepaliveMs: Millis
   readonly deadtimeMs: Millis
   readonly groupId: string
@@ -83,7 +85,7 @@ function byLease(safety: SafetyState, settings: SafetySettings, context: Permiss
   }
   const endsAt = instant(Math.max(peerLeaseEndsAt(lease, settings.lease) ?? Number.POSITIVE_INFINITY, after(context.deadSince, noticeMs(context))))
   if (context.now < endsAt) return { isGranted: false, until: endsAt, text: `the lease of ${context.peerName} on the disk has not run out yet` }
-  if (!hasSeenItEnd(lease, settings.lease)) return { isGranted: false, until: null, text: `the lease of ${context.peerName} on the disk should have run out; one more look must show it` }
+  if (!hasSeenItEnd(lease, settings.lease, context.heardAt)) return { isGranted: false, until: null, text: `the lease of ${context.peerName} on the disk should have run out; one more look must show it` }
   return { isGranted: true, by: 'lease', text: `the lease of ${context.peerName} on the disk has run out` }
 }
 

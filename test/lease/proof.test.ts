@@ -5,7 +5,7 @@
 
 import t from 'tap'
 import { Prng } from '../../src/base/prng.js'
-import { millis, type Instant } from '../../src/base/units.js'
+import { instant, millis, type Instant } from '../../src/base/units.js'
 import { createLeaseArea } from '../../src/lease-disk/area.js'
 import { encodeHeader } from '../../src/lease/records.js'
 import { hasSeenItEnd, isReadable, leaseUntil, onLeaseReport, peerLeaseEndsAt } from '../../src/safety/lease.js'
@@ -53,7 +53,7 @@ function live(seed: number, options: { readonly holder: Roughness; readonly take
     const until = leaseUntil(holder, settings, null)
     if (letGoAt === null && until !== null && now() > until) letGoAt = until
     const endsAt = peerLeaseEndsAt(taker, settings)
-    const isRunOut = endsAt !== null && now() >= endsAt && isReadable(taker, settings, now()) && hasSeenItEnd(taker, settings) && taker.sight !== null
+    const isRunOut = endsAt !== null && now() >= endsAt && isReadable(taker, settings, now()) && hasSeenItEnd(taker, settings, null) && taker.sight !== null
     if (takenAt !== null || !isRunOut) return
     takenAt = now()
     if (letGoAt === null && until !== null) overlapMs = until - now()
@@ -110,4 +110,15 @@ t.test('lease: both disks well and nobody cut off -> never taken', async t => {
     if (life.takenAt !== null || life.letGoAt !== null) t.fail(`seed ${seed}: ${JSON.stringify(life)}`)
   }
   t.pass('all fifty')
+})
+
+t.test('lease: the read that shows it run out was under way when the other was still heard -> the next one must show it', async t => {
+  const read = (at: number, tookMs: number, lease: LeaseState): LeaseState =>
+    onLeaseReport(lease, { kind: 'read', peer: { generation: 1, sequence: 7, promisedMs: settings.leaseMs }, pill: null, tookMs: millis(tookMs) }, { now: instant(at), settings })
+  const ours = onLeaseReport(unknown, { kind: 'written', from: instant(0), tookMs: millis(1) }, { now: instant(1), settings })
+  const seen = read(100, 5, ours)
+  const slow = read(9_000, 4_000, seen)
+  t.equal(hasSeenItEnd(slow, settings, instant(4_900)), true)
+  t.equal(hasSeenItEnd(slow, settings, instant(6_000)), false, 'it may have renewed it beside us')
+  t.equal(hasSeenItEnd(read(9_100, 5, slow), settings, instant(6_000)), true)
 })
