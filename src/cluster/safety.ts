@@ -39,7 +39,9 @@ export function onLease(turn: Turn, report: LeaseReport): void {
   if (report.kind === 'trouble' && before.readTrouble === null && before.writeTrouble === null) note(turn, 'error', `The lease on the disk cannot be ${report.operation === 'read' ? 'read' : 'renewed'}: ${report.reason}`)
   const wasTroubled = before.readTrouble !== null || before.writeTrouble !== null
   if (wasTroubled && lease.readTrouble === null && lease.writeTrouble === null) note(turn, 'info', 'The lease on the disk is read and renewed again')
-  if (report.kind === 'written' && turn.state.hold !== null && report.from > turn.state.hold.since) turn.state = { ...turn.state, hold: { ...turn.state.hold, isWritten: true } }
+  const { hold } = turn.state
+  // The write that ends now may hold a status from before the hold.
+  if (report.kind === 'written' && hold !== null && hold.sequence !== null && report.sequence >= hold.sequence) turn.state = { ...turn.state, hold: { ...hold, isWritten: true } }
   if (report.kind === 'read' && report.pill?.generation === settings.self.generation && !isSamePill(report.pill, before.pill)) onPill(turn, report.pill.from)
 }
 

@@ -11,7 +11,7 @@
  *   tick        4  time
  *   twin        5  time, link                  the datagram heard last, once more on another link
  *   next        6  time, link, sequence, ack   a heartbeat that says the same as the last one; both numbers as growth
- *   written     7  time, time, number          a lease report: from, tookMs
+ *   written     7  time, time, number, count   a lease report: from, tookMs, sequence
  *   read        8  time, sequence, number      a lease report that shows nothing new but the sequence
  *   time: nanoseconds since the last one plus 1, as a count; 0 and the number itself when that would not give it back
  *
@@ -27,7 +27,7 @@ import { ByteReader, ByteWriter, DamagedRecord } from './bytes.js'
 import { eventFrom, plainEvent, plainSettings, plainState, settingsFrom, stateFrom } from './plain.js'
 
 /** Grows with every change of a record or of what the core keeps in its state. */
-export const flightVersion = 1
+export const flightVersion = 2
 
 const tags = { checkpoint: 1, settings: 2, event: 3, tick: 4, twin: 5, next: 6, written: 7, read: 8 } as const
 
@@ -125,7 +125,8 @@ export class FlightEncoder {
     if (report.kind === 'written') {
       this.#head(tags.written, event.now)
       this.#time(report.from)
-      return this.#out.number(report.tookMs)
+      this.#out.number(report.tookMs)
+      return this.#out.count(report.sequence)
     }
     if (report.kind === 'read') {
       const before = this.#context.sight?.report ?? null
@@ -203,7 +204,8 @@ export class FlightDecoder {
       case tags.written: {
         const now = this.#time(reader)
         const from = this.#time(reader)
-        return { kind: 'event', event: { kind: 'lease', now, report: { kind: 'written', from, tookMs: reader.number() } } }
+        const tookMs = reader.number()
+        return { kind: 'event', event: { kind: 'lease', now, report: { kind: 'written', from, tookMs, sequence: reader.count() } } }
       }
       case tags.read: {
         const now = this.#time(reader)

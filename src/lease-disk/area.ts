@@ -307,7 +307,7 @@ export class DiskLeaseArea implements LeaseArea {
     const from = this.#issue(nodePlace(slot).from, sectors, tookMs => {
       this.#settled = sectors
       this.#renewals.add(tookMs)
-      this.#handlers?.onReport({ kind: 'written', from, tookMs })
+      this.#handlers?.onReport({ kind: 'written', from, tookMs, sequence: shown.sequence })
     })
   }
 

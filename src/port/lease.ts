@@ -24,8 +24,8 @@ export interface PoisonPill {
 }
 
 export type LeaseReport =
-  /** Our sector was written; `from` is the moment before the write was issued. */
-  | { readonly kind: 'written'; readonly from: Instant; readonly tookMs: number }
+  /** Our sector was written; `from` is the moment before the write was issued, `sequence` that of the status that it holds. */
+  | { readonly kind: 'written'; readonly from: Instant; readonly tookMs: number; readonly sequence: number }
   /**
    * The other's sector and our command sector were read. The report is posted after the read; the disk is shown as it was at
    * some moment of the last `tookMs`, so a lease has run out only for a read that was *issued* late enough.

@@ -68,7 +68,7 @@ export class Disk {
       if (life !== host.life || this.lost.has(host)) return void this.#busy.delete(host)
       const promisedMs = Math.max(lease.leaseMs, newest?.view?.health.holdMs ?? 0)
       if (newest !== null) this.#sectors.set(host, { sight: { generation: newest.generation, sequence: newest.sequence ?? 0, promisedMs }, heard: newest })
-      host.post({ kind: 'lease', report: { kind: 'written', from, tookMs: takes } })
+      host.post({ kind: 'lease', report: { kind: 'written', from, tookMs: takes, sequence: newest?.sequence ?? 0 } })
       this.#agenda.plan(takes, () => {
         this.#busy.delete(host)
         if (life === host.life && !this.lost.has(host)) this.#read(host, lease.link, takes)

@@ -47,7 +47,7 @@ const overlooksBeats: Mutation = event => {
 /** A write that failed counts as a renewal. */
 const believesFailedWrites: Mutation = event =>
   event.kind === 'lease' && event.report.kind === 'trouble' && event.report.operation === 'write'
-    ? { ...event, report: { kind: 'written', from: event.now, tookMs: 0 } }
+    ? { ...event, report: { kind: 'written', from: event.now, tookMs: 0, sequence: 0 } }
     : event
 
 /** The device says that it worked when it did not. */

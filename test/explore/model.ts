@@ -195,7 +195,7 @@ function onNode(model: Model, index: 0 | 1, rules: Rules): readonly Successor[] 
     return choice(model, `${name} has written`, copy => {
       copy.nodes[index].writing = null
       copy.sectors[index] = writing.sector
-      post(copy, index, { kind: 'lease', now: instant(now), report: { kind: 'written', from: instant(writing.from), tookMs: now - writing.from } }, rules)
+      post(copy, index, { kind: 'lease', now: instant(now), report: { kind: 'written', from: instant(writing.from), tookMs: now - writing.from, sequence: writing.sector.heard.sequence ?? 0 } }, rules)
     })
   }
   if (reading !== null && reading.endsAt <= now) {
@@ -252,7 +252,7 @@ function onWriteDue(model: Model, index: 0 | 1, rules: Rules): readonly Successo
     ...choice(model, `${name} writes`, copy => {
       again(copy).beat += 1
       copy.sectors[index] = sector
-      post(copy, index, { kind: 'lease', now: instant(now), report: { kind: 'written', from: instant(now), tookMs: 0 } }, rules)
+      post(copy, index, { kind: 'lease', now: instant(now), report: { kind: 'written', from: instant(now), tookMs: 0, sequence: shown.sequence ?? 0 } }, rules)
     }),
     ...slow(leaseMs / 2),
     ...slow(leaseMs),

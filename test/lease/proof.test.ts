@@ -115,7 +115,7 @@ t.test('lease: both disks well and nobody cut off -> never taken', async t => {
 t.test('lease: the read that shows it run out was under way when the other was still heard -> the next one must show it', async t => {
   const read = (at: number, tookMs: number, lease: LeaseState): LeaseState =>
     onLeaseReport(lease, { kind: 'read', peer: { generation: 1, sequence: 7, promisedMs: settings.leaseMs }, pill: null, tookMs: millis(tookMs) }, { now: instant(at), settings })
-  const ours = onLeaseReport(unknown, { kind: 'written', from: instant(0), tookMs: millis(1) }, { now: instant(1), settings })
+  const ours = onLeaseReport(unknown, { kind: 'written', from: instant(0), tookMs: millis(1), sequence: 1 }, { now: instant(1), settings })
   const seen = read(100, 5, ours)
   const slow = read(9_000, 4_000, seen)
   t.equal(hasSeenItEnd(slow, settings, instant(4_900)), true)

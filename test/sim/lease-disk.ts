@@ -151,7 +151,7 @@ export class SimLeaseEdge {
         this.#writingSince = null
         if (!isGood) this.#fail('write')
         else if (pill !== null) this.#pill = this.#pill === pill ? null : this.#pill
-        else this.#host.onReport({ kind: 'written', from, tookMs: this.#host.now() - from })
+        else this.#host.onReport({ kind: 'written', from, tookMs: this.#host.now() - from, sequence: shown?.heard.sequence ?? 0 })
         if (isGood) this.#write()
       })
     this.#disk.access(this.#node, { onPlatter, onEnd })

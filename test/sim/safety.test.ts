@@ -265,6 +265,20 @@ t.test("hold: the daemon dies and its host says that nobody listens -> the hold 
   t.end()
 })
 
+t.test('hold: asked for anew while one stands, and the owner is cut off before the new one is written -> it may count on the old one alone', t => {
+  for (let seed = 1; seed <= 40; seed += 1) {
+    const s = settled({ methods: ['lease'], seed })
+    s.node('alpha').request({ kind: 'hold', durationMs: millis(1_000), reason: 'snapshot' })
+    s.passes(150 + seed * 5)
+    s.node('alpha').request({ kind: 'hold', durationMs: millis(5_000), reason: 'a longer one' })
+    s.passes(seed)
+    s.cut()
+    diskLost(s, 'alpha', true)
+    s.until('beta runs it', () => s.runsOn('beta'), 8_000) // the rule of one owner is checked all the time
+  }
+  t.end()
+})
+
 t.test('hold: asked for while the disk of the lease is lost, then the daemon dies -> the addresses go with the lease, not with the hold', t => {
   const s = settled({ methods: ['lease'], homes: ['beta'] })
   diskLost(s, 'beta', true)
