@@ -22,7 +22,7 @@ import { beginStart, beginStop, clearFailure, resume } from '../resource/group-m
 import { isHeld, isReleased, type GroupView } from '../wire/ownership.js'
 import { placement, survivorOf, type Placement, type PlacementRules, type Standing } from '../resource/placement.js'
 import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type Turn } from './turn.js'
-import { awaitsKey, dampedReach, isAlone, isFitFor, isPeerOff, lapseOf, lapseOfGroup, missesKey, peerTiming, permission, poisonIfTaken } from './safety.js'
+import { awaitsKey, dampedReach, isAlone, isFitFor, isPeerOff, isUnheard, lapseOf, lapseOfGroup, missesKey, peerTiming, permission, poisonIfTaken } from './safety.js'
 import type { GroupSettings, GroupState } from './types.js'
 
 /** What is known about the peer's part in one group, worked out once per decision. */
@@ -228,7 +228,7 @@ function refusalToClaim(turn: Turn, now: Situation, group: GroupState, target: P
   if (group.carrierTrouble !== null && target.node === null) return `it cannot be reached here: ${group.carrierTrouble}`
   if (target.node !== settings.self.name) return target.node === null ? target.reason : `it belongs on ${target.node}: ${target.reason}`
   if (group.isBlockedThere && !group.isForced) return `blocked on ${peerName}: its stop failed there and it may still run`
-  if (isAlone(state, settings) && !isPeerOff(state, settings)) {
+  if ((isAlone(state, settings) || isUnheard(state, settings, turn.now)) && !isPeerOff(state, settings)) {
     const lapse = lapseOf(state, settings, turn.now)
     if (lapse !== null) return `${settings.self.name} is alone and ${lapse}`
     const { pausedUntil } = state.safety

@@ -242,7 +242,7 @@ export function distrustFarewell(turn: Turn): void {
 }
 
 /** Not heard for so long that a node without every right must count itself alone, whatever patience it has otherwise. */
-function isUnheard(state: ClusterState, settings: ClusterSettings, now: Instant): boolean {
+export function isUnheard(state: ClusterState, settings: ClusterSettings, now: Instant): boolean {
   const due = unheardAt(state, settings)
   return due === null || now >= due
 }

@@ -1,6 +1,7 @@
 /** Named stories about an arbiter: its key comes before every start. All rules of checkers.ts hold in every one of them. */
 
 import t from 'tap'
+import { millis } from '../../src/base/units.js'
 import { arbiterReach, holdsAddress, settled } from './losses.js'
 
 t.test('arbiter: gone for both -> the owner stays while they hear each other', t => {
@@ -122,6 +123,25 @@ t.test('arbiter: the owner was not heard any more, slept and wakes cut off from 
     s.node('alpha').thaw(5)
     s.passes(2_000) // the rule of one owner is checked all the time
     t.equal(s.holderOf(), 'beta')
+  }
+  t.end()
+})
+
+t.test('arbiter: a claim waits for its key beside a peer on hold, and both are cut off from each other -> without its right and unheard it starts nothing', t => {
+  for (let seed = 1; seed <= 20; seed += 1) {
+    const s = settled({ methods: ['arbiter'], seed, homes: ['beta'] })
+    s.node('beta').stop()
+    s.until('alpha serves', () => s.runsOn('alpha'), 5_000)
+    s.node('beta').boot()
+    s.passes(1_500)
+    s.node('alpha').request({ kind: 'hold', durationMs: millis(8_000), reason: 'snapshot' })
+    arbiterReach(s, 'alpha', false)
+    s.until('alpha has let go and beta waits for the key', () => s.holderOf() === 'nobody' && s.state('beta').groups[0]?.claim !== null, 5_000)
+    s.passes(120)
+    arbiterReach(s, 'beta', false)
+    s.cut()
+    arbiterReach(s, 'alpha', true)
+    s.passes(6_000) // the rule of one owner is checked all the time
   }
   t.end()
 })
