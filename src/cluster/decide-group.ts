@@ -228,11 +228,12 @@ function refusalToClaim(turn: Turn, now: Situation, group: GroupState, target: P
   if (group.carrierTrouble !== null && target.node === null) return `it cannot be reached here: ${group.carrierTrouble}`
   if (target.node !== settings.self.name) return target.node === null ? target.reason : `it belongs on ${target.node}: ${target.reason}`
   if (group.isBlockedThere && !group.isForced) return `blocked on ${peerName}: its stop failed there and it may still run`
-  if ((isAlone(state, settings) || isUnheard(state, settings, turn.now)) && !isPeerOff(state, settings)) {
-    const lapse = lapseOf(state, settings, turn.now)
+  if (!isPeerOff(state, settings)) {
+    const isAloneNow = isAlone(state, settings)
+    const lapse = isAloneNow || isUnheard(state, settings, turn.now) ? lapseOf(state, settings, turn.now) : null
     if (lapse !== null) return `${settings.self.name} is alone and ${lapse}`
     const { pausedUntil } = state.safety
-    if (pausedUntil !== null && turn.now < pausedUntil) return `${settings.self.name} gave it up to be safe; ${peerName} is given time to take it`
+    if (isAloneNow && pausedUntil !== null && turn.now < pausedUntil) return `${settings.self.name} gave it up to be safe; ${peerName} is given time to take it`
   }
   if (!now.isPeerAlive) return null
   if (state.peer.implementation === 'linux-ha') return `${peerName} runs Linux-HA Heartbeat, with which resources are not shared`
