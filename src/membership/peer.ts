@@ -122,7 +122,9 @@ export function hear(peer: PeerState, message: PeerMessage, context: { readonly 
     known = { ...known, uuid: message.uuid }
   }
   if (message.status === null || judged.freshness === 'late') return { peer: known, hearing: judged.freshness, notes }
-  return { peer: onStatus(known, message, message.status, context, notes), hearing: 'newest', notes: withReturn(peer, notes, { now, isRestart: known.generation !== peer.generation }) }
+  const told = onStatus(known, message, message.status, context, notes)
+  const isReturn = told.standing.kind !== 'dead' && known.generation === peer.generation
+  return { peer: told, hearing: 'newest', notes: isReturn ? withReturn(peer, notes, now) : notes }
 }
 
 function onStatus(
@@ -167,9 +169,8 @@ function onStatus(
 }
 
 /** The line operators know for a node that was cut off and is heard again in the same life. */
-function withReturn(before: PeerState, notes: readonly PeerNote[], context: { readonly now: Instant; readonly isRestart: boolean }): readonly PeerNote[] {
-  const { now, isRestart } = context
-  if (before.standing.kind !== 'dead' || before.heardAt === null || isRestart) return notes
+function withReturn(before: PeerState, notes: readonly PeerNote[], now: Instant): readonly PeerNote[] {
+  if (before.standing.kind !== 'dead' || before.heardAt === null) return notes
   const awayMs = Math.round(elapsed(before.standing.since, now))
   return [{ level: 'crit', text: `Cluster node ${before.name} returning after partition. It was counted as dead for ${awayMs} ms` }, ...notes]
 }

@@ -191,6 +191,7 @@ t.test('peer: a farewell that does not know our present life -> not counted, sai
   const second = hearAt(1_200, first.peer, farewell(12))
   t.strictSame(texts(second), [])
   t.equal(hearAt(1_300, second.peer, status(13, { text: 'dead', view: viewOf({ phase: 'left' }) })).peer.standing.kind, 'left')
+  t.notOk(texts(hearAt(4_000, dead, farewell(11))).some(text => text.includes('returning')), 'a dead node is no nearer for it')
   const stillAlive = hearAt(1_450, alive, farewell(11)).peer
   t.equal(judgeAt(1_500, stillAlive).peer.standing.kind, 'dead', 'and it keeps nobody alive')
 })
