@@ -2,8 +2,9 @@
 # Runs every test this machine can run; `npm test` is this script.
 #
 # Unit tests run two files at a time. Tests with real daemons in network namespaces run strictly one file after the
-# other, because they measure time; so does the file of the 20,000 simulated lives, which uses every processor. What cannot run here is skipped by name with the reason; with CI=true a test skipped
-# for a missing tool is a failure. Arguments, if any, are the test files to run instead of all.
+# other, because they measure time; so does the file of the 20,000 simulated lives, which uses every processor. What
+# cannot run here is skipped by name with the reason; with CI=true a test skipped for a missing tool is a failure.
+# Arguments, if any, are the test files to run instead of all.
 #
 # Last line: `N passed, N failed, N skipped`.
 set -eu

@@ -138,8 +138,8 @@ function retryFailure(turn: Turn, index: number): void {
 /** Whether to let go comes first: nothing more is started of a group that is about to be stopped. */
 function decideHeld(turn: Turn, index: number): void {
   decideYield(turn, index)
-  if (isHeldByPeer(turn, index)) return
   const { group, setup } = groupAt(turn, index)
+  if (shownState(group) !== 'starting' || isHeldByPeer(turn, index)) return
   applyGroupStep(turn, index, resume(setup, group.machine))
 }
 
