@@ -155,7 +155,8 @@ switch() {
 	return 0
 }
 
-# process_start pid - sets `started` to the start time (field 22) of a process, empty when there is none.
+# process_start pid - sets `started` to the start time (field 22) of a process, empty when there is none, and `stat_state`
+# to its state; Z when it was killed and is not gone yet.
 process_start() {
 	started=
 	{ read -r stat_line <"/proc/$1/stat"; } 2>/dev/null || return 1
@@ -163,7 +164,9 @@ process_start() {
 	stat_line=${stat_line##*) }
 	# shellcheck disable=SC2086
 	set -- $stat_line
-	[ "$1" != Z ] || return 1
+	# A zombie holds nothing, unless threads of it are left: one waits for a disk, with all that the process held.
+	stat_state=$1
+	[ "$1" != Z ] || [ "${18}" -gt 1 ] || return 1
 	shift 19
 	started=$1
 }

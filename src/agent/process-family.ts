@@ -11,9 +11,10 @@
  * Not here: processes that left the group by setsid, as daemons do; a script's `stop` is responsible for those.
  */
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { millis, type Millis } from '../base/units.js'
 import type { Clock } from '../port/clock.js'
+import { isGone, statOf } from '../process/life.js'
 
 /** How long a killed group may take to disappear before it is reported; longer means a process stuck in the kernel. */
 const afterKillMs = millis(500)
@@ -74,27 +75,14 @@ async function groupEnds(leader: number, withinMs: Millis, clock: Clock): Promis
   return true
 }
 
-/** `pid 4711 (sleep) in state D` for each member that is not a zombie. Read from /proc, which never waits for a disk. */
+/** `pid 4711 (sleep) in state D` for each member that is not gone; a killed one may have threads that wait for a disk. */
 function livingMembers(group: number): string[] {
   const found: string[] = []
   for (const entry of readdirSync('/proc')) {
     if (!/^\d+$/.test(entry)) continue
-    const stat = readStat(entry)
-    // The name stands in parentheses and may hold blanks and parentheses itself: split after the last one.
-    const nameEnd = stat.lastIndexOf(')')
-    const [state, , processGroup] = stat.slice(nameEnd + 2).split(' ')
-    if (Number(processGroup) !== group || state === undefined || state === 'Z' || state === 'X') continue
-    found.push(`pid ${entry} (${stat.slice(stat.indexOf('(') + 1, nameEnd)}) in state ${state}`)
+    const stat = statOf(Number(entry))
+    if (stat === null || stat.processGroup !== group || isGone(stat)) continue
+    found.push(`pid ${entry} (${stat.name}) in state ${stat.state}${stat.state === 'Z' ? `, ${stat.threads - 1} of its threads left` : ''}`)
   }
   return found
-}
-
-function readStat(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/stat`, 'utf8')
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    if (code === 'ENOENT' || code === 'ESRCH') return '' // it ended meanwhile
-    throw error
-  }
 }

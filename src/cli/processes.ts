@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { elapsed, millis } from '../base/units.js'
 import type { Millis } from '../base/units.js'
+import { commandLineOf, lifeOf } from '../process/life.js'
 import type { CommandContext } from './context.js'
 
 export interface KnownProcess {
@@ -20,14 +21,12 @@ export function processFrom(pidFile: string): KnownProcess | null {
 }
 
 /**
- * A pid may be used again by a stranger, so a living process counts only when its command line speaks of heartbeat. A
- * zombie is dead: nothing of it runs, only its parent has not looked yet.
+ * A pid may be used again by a stranger, so a living process counts only when its command line speaks of heartbeat. One
+ * that is ending has none any more, and may still be writing to the disk of the lease.
  */
 function isAlive(pid: number): boolean {
-  const stat = readOrNull(`/proc/${pid}/stat`)
-  if (stat === null) return false
-  const state = stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3)
-  return state !== 'Z' && state !== 'X' && /heartbeat|daemon\/main/.test(readOrNull(`/proc/${pid}/cmdline`) ?? '')
+  const life = lifeOf(pid)
+  return life === 'ending' || (life === 'alive' && commandLineOf(pid).some(word => /heartbeat|daemon\/main/.test(word)))
 }
 
 /** Waits until none of the processes lives; false when the time was not enough. */

@@ -91,6 +91,15 @@ export class FailingDisk {
     }
   }
 
+  /** From now on whoever writes to it waits, and cannot even be killed. */
+  async hang(): Promise<void> {
+    await command(['fsfreeze', '--freeze', this.directory])
+  }
+
+  async goOn(): Promise<void> {
+    await command(['fsfreeze', '--unfreeze', this.directory])
+  }
+
   /**
    * A healthy disk again: checked and mounted anew. Nothing may have files open on it. Not on the same loop device: a mount
    * namespace that somebody made meanwhile has a copy of our mount, and the device stays busy for as long as that lives.

@@ -7,7 +7,8 @@ import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { connect, type Connection } from '../../src/client/client.js'
-import { basicEnvironment, tryCommand, type CommandResult } from '../lab/command.js'
+import { lifeOf } from '../../src/process/life.js'
+import { asAdministrator, basicEnvironment, tryCommand, type CommandResult } from '../lab/command.js'
 import { projectDirectory } from '../lab/lab.js'
 
 interface Teardown {
@@ -18,9 +19,11 @@ const commandLimitMs = 60_000
 
 export class MqHost {
   readonly root: string
+  readonly #test: Teardown
 
   /** Everything that runs in it is killed and its files are removed when the test ends. */
   constructor(test: Teardown) {
+    this.#test = test
     this.root = fs.mkdtempSync(path.join(os.tmpdir(), 'mqh-'))
     test.teardown(() => {
       for (const pid of this.pids()) process.kill(pid, 'SIGKILL')
@@ -63,7 +66,7 @@ export class MqHost {
   pid(directory: string): number | null {
     const file = path.join(this.root, 'sockets', directory, 'pid')
     const pid = fs.existsSync(file) ? Number.parseInt(fs.readFileSync(file, 'utf8'), 10) : NaN
-    return Number.isInteger(pid) && isAlive(pid) ? pid : null
+    return Number.isInteger(pid) && lifeOf(pid) === 'alive' ? pid : null
   }
 
   pids(): number[] {
@@ -71,23 +74,28 @@ export class MqHost {
     return (fs.existsSync(home) ? fs.readdirSync(home) : []).map(directory => this.pid(directory)).filter(pid => pid !== null)
   }
 
-  /** kill -9, and waits until the process is gone. */
+  /** A command that is looked at while it runs; killed when the test ends. */
+  begin(program: string, args: readonly string[]): { said(): string; readonly ended: Promise<number | null> } {
+    const [file = '', ...words] = asAdministrator([process.execPath, path.join(projectDirectory, 'bin', program), ...args])
+    const started = spawn(file, words, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...basicEnvironment, MQ_DATA_ROOT: this.root } })
+    this.#test.teardown(() => {
+      started.kill('SIGKILL')
+    })
+    let text = ''
+    for (const stream of [started.stdout, started.stderr]) {
+      stream.setEncoding('utf8').on('data', (more: string) => {
+        text += more
+      })
+    }
+    return { said: () => text, ended: once(started, 'close').then(([code]) => code as number | null) }
+  }
+
+  /** kill -9, and waits until the process is as good as dead; a write of it may still be under way. */
   async kill(directory: string): Promise<void> {
     const pid = this.pid(directory)
     if (pid === null) throw new Error(`${directory} does not run`)
     process.kill(pid, 'SIGKILL')
     while (this.pid(directory) !== null) await new Promise(resolve => setImmediate(resolve))
-  }
-}
-
-/** A zombie is dead: only its parent has not looked yet, and the parent of a daemon is a stranger. */
-function isAlive(pid: number): boolean {
-  try {
-    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return stat.charAt(stat.lastIndexOf(')') + 2) !== 'Z'
-  } catch (error) {
-    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return false
-    throw error
   }
 }
 

@@ -9,7 +9,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import t, { type Test } from 'tap'
 import { MqError, reasons, type Connection } from '../../src/client/client.js'
-import { basicEnvironment } from '../lab/command.js'
+import { basicEnvironment, tryCommand, type CommandResult } from '../lab/command.js'
 import { projectDirectory } from '../lab/lab.js'
 import { FailingDisk, failingDiskUnavailable, fillUp } from '../mq/failing-disk.js'
 import { MqHost } from '../mq/host.js'
@@ -152,6 +152,11 @@ function settle(test: Test, ledgers: readonly Ledger[], there: ReadonlyMap<strin
   test.strictSame([...there.keys()].filter(id => !sent.has(id)), [], 'nothing is there that nobody sent')
 }
 
+/** `R`, `S`, `D` and so on: the states of the threads of a process. */
+function threadStates(pid: number): readonly string[] {
+  return fs.readdirSync(`/proc/${pid}/task`).map(thread => /\) (\S) /.exec(fs.readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8'))?.[1] ?? '')
+}
+
 const faults = [
   { call: 'fsync', says: /EIO: i\/o error, (fdatasync|fsync) /, mountOptions: '' },
   { call: 'write', says: /EIO: i\/o error, write /, mountOptions: 'sync' }
@@ -218,5 +223,54 @@ t.test('disk: its file system is full -> puts are refused with 2102, gets go on;
   await host.do('strmqm', ['DISK'])
   await using after = await host.connect('DISK')
   settle(test, [ledger, more], await emptied(after))
+  await host.do('endmqm', ['-i', 'DISK'])
+})
+
+t.test('disk: it hangs, and the process is killed in the middle of a write -> strmqm waits until that has ended, says so, and starts it', needsDisk, async test => {
+  const disk = await FailingDisk.create(test, { megabytes: 160 })
+  const host = await created(test, disk)
+  await host.do('strmqm', ['DISK'])
+  await host.mqsc('DISK', 'DEFINE QLOCAL(Q)')
+  await using connection = await host.connect('DISK')
+  await disk.hang()
+  const refusal = reasonOf(connection.put('Q', 'unanswered', { persistent: true }))
+  const pid = host.pid('DISK') ?? 0
+  await until('the write waits for the disk', () => threadStates(pid).includes('D'))
+  await host.kill('DISK')
+  test.equal(await within('the end of the put', refusal), reasons.connectionBroken)
+  const strmqm = host.begin('strmqm', ['DISK'])
+  await until('strmqm waits', () => strmqm.said().includes(`process ${pid} of its last life`))
+  await disk.goOn()
+  const ended = await within('the end of strmqm', strmqm.ended)
+  test.equal(ended, 0, strmqm.said())
+  await host.do('endmqm', ['-i', 'DISK'])
+})
+
+t.test('disk: it hangs for longer -> endmqm -p, strmqm and the resource script say that the killed process has not ended', needsDisk, async test => {
+  const disk = await FailingDisk.create(test, { megabytes: 160 })
+  const host = await created(test, disk)
+  await host.do('strmqm', ['DISK'])
+  await host.mqsc('DISK', 'DEFINE QLOCAL(Q)')
+  await using connection = await host.connect('DISK')
+  await disk.hang()
+  const refusal = reasonOf(connection.put('Q', 'unanswered', { persistent: true }))
+  const pid = host.pid('DISK') ?? 0
+  await until('the write waits for the disk', () => threadStates(pid).includes('D'))
+  const end = await host.run('endmqm', ['-p', 'DISK'])
+  test.equal(end.code, 71, end.stdout + end.stderr)
+  test.match(end.stderr, `process ${pid} was killed and is still there`)
+  test.equal(await within('the end of the put', refusal), reasons.connectionBroken)
+  const start = await host.run('strmqm', ['DISK'])
+  test.equal(start.code, 24, start.stdout + start.stderr)
+  test.match(start.stderr, /AMQ7005E: .* has not ended yet/)
+  const script = (operation: string): Promise<CommandResult> =>
+    tryCommand(['sh', path.join(projectDirectory, 'resource.d/mqseries'), 'DISK', operation], { env: { MQ_DATA_ROOT: host.root, HA_VARRUN: `${host.root}/run`, HA_OP_TIMEOUT_MS: '10000' } })
+  const stop = await script('stop')
+  test.equal(stop.code, 1, 'or its file system would be unmounted under it')
+  test.match(stop.stderr, `DISK still runs as process ${pid}`)
+  test.match(await script('status'), { stdout: /running/ })
+  await disk.goOn()
+  test.equal((await script('stop')).code, 0)
+  await host.do('strmqm', ['DISK'])
   await host.do('endmqm', ['-i', 'DISK'])
 })

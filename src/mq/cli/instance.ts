@@ -4,6 +4,7 @@ import fs from 'node:fs'
 import { HaError } from '../../base/errors.js'
 import { readStatus } from '../daemon/status-file.js'
 import type { RecordedStatus } from '../daemon/status-file.js'
+import { commandLineOf, lifeOf } from '../../process/life.js'
 import { localFiles } from '../installation/layout.js'
 import type { Layout, LocalFiles } from '../installation/layout.js'
 import type { KnownQueueManager } from '../installation/mqs-ini.js'
@@ -44,16 +45,20 @@ function unreachable(error: unknown): null {
   throw error
 }
 
-/** Whether a process is this queue manager's: its command line names the program and the queue manager. */
+/**
+ * Whether a process is this queue manager's: its command line names the program and the queue manager. One that is ending
+ * has no command line any more; then the word of whoever knew its number is believed, as it may still write.
+ */
 export function isProcessOf(processId: number, name: string): boolean {
-  try {
-    const words = fs.readFileSync(`/proc/${processId}/cmdline`, 'utf8').split('\0')
-    const stat = fs.readFileSync(`/proc/${processId}/stat`, 'utf8')
-    // A zombie is dead: nothing of it runs, only its parent has not looked yet.
-    const state = stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3)
-    return state !== 'Z' && state !== 'X' && words.includes(name) && words.some(word => word.endsWith('mq/daemon/main.js'))
-  } catch {
-    return false // no such process
+  switch (lifeOf(processId)) {
+    case 'gone':
+      return false
+    case 'ending':
+      return true
+    case 'alive': {
+      const words = commandLineOf(processId)
+      return words.includes(name) && words.some(word => word.endsWith('mq/daemon/main.js'))
+    }
   }
 }
 

@@ -9,7 +9,9 @@ import { exitMeaning } from '../daemon/exit-status.js'
 import { readyDescriptorVariable } from '../daemon/ready-pipe.js'
 import type { StartWord } from '../daemon/ready-pipe.js'
 import { makeDirectory } from '../installation/durable-file.js'
+import type { LocalFiles } from '../installation/layout.js'
 import { messageLine, messageText } from '../mqsc/messages.js'
+import { lifeOf } from '../../process/life.js'
 import { codes, named } from './command.js'
 import type { MqCommand, Surroundings } from './command.js'
 import { lookAt, pause, registeredProcess } from './instance.js'
@@ -79,13 +81,16 @@ async function run(surroundings: Surroundings): Promise<number> {
   const found = named(surroundings, options.operands[0])
   if (!found.ok) return found.status
   const { name } = found.queueManager
+  const { local } = await lookAt(layout, found.queueManager)
+  const ending = registeredProcess(local, name)
+  if (ending !== null && lifeOf(ending) === 'ending') {
+    say(`Waiting for process ${ending} of its last life, which was ended and still waits for its disk.`)
+    if (!(await isPredecessorGone(local, name))) return stillThere(surroundings, name, ending)
+  }
   const instance = await lookAt(layout, found.queueManager)
   const refused = refusal(surroundings, instance)
   if (refused !== null) return refused
-  if (!(await isPredecessorGone(instance, name))) {
-    complain(`${messageLine('AMQ7005', name)} A process of its last life has not ended yet.`)
-    return codes.notDisconnected
-  }
+  if (!(await isPredecessorGone(local, name))) return stillThere(surroundings, name, registeredProcess(local, name))
   say(messageText('AMQ8141', name))
   say('The queue manager is associated with installation Installation1.')
   const isObjects = options.has('c')
@@ -119,8 +124,13 @@ function refusal({ complain }: Surroundings, { queueManager, status, master }: I
   }
 }
 
+function stillThere({ complain }: Surroundings, name: string, processId: number | null): number {
+  complain(`${messageLine('AMQ7005', name)} Process ${processId ?? 'of its last life'} has not ended yet.`)
+  return codes.notDisconnected
+}
+
 /** A process that lost its lock, or is in its last breath. */
-async function isPredecessorGone({ local }: Instance, name: string): Promise<boolean> {
+async function isPredecessorGone(local: LocalFiles, name: string): Promise<boolean> {
   const until = performance.now() + goneMs
   while (registeredProcess(local, name) !== null) {
     if (performance.now() > until) return false

@@ -21,6 +21,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { execa } from 'execa'
 import { HaError } from '../../base/errors.js'
+import { lifeOf } from '../../process/life.js'
 
 /** `master` is the active instance's, `standby` that of one that waits, `installation` that of who changes mqs.ini. */
 export type LockFile = 'master' | 'standby' | 'installation'
@@ -73,7 +74,7 @@ export async function acquireLock(directory: string, file: LockFile = 'master'):
       if (await flock(descriptor, name, 'exclusive')) break
       const heldBy = readHolder(descriptor)
       // Without a living holder it is a reader that looks, a predecessor that is just dying, or a winner not yet named.
-      const isPassing = heldBy === null || (heldBy.host === lockHostName() && !processExists(heldBy.processId))
+      const isPassing = heldBy === null || (heldBy.host === lockHostName() && lifeOf(heldBy.processId) !== 'alive')
       if (attempt >= (isPassing ? triesWhilePassing : triesMin)) return { kind: 'refused', heldBy }
       await pause(retryMs)
     }
@@ -211,18 +212,6 @@ function readHolder(descriptor: number): Holder | null {
   const length = fs.readSync(descriptor, bytes, 0, nameBytes, 0)
   const match = /^(\S{1,20}) (\d{1,9}) *\n$/.exec(bytes.toString('latin1', 0, length))
   return match === null ? null : { host: match[1] ?? '', processId: Number(match[2]) } // both groups always take part
-}
-
-/** Whether a process of this host has this id; one that may not be signalled has. */
-function processExists(processId: number): boolean {
-  try {
-    process.kill(processId, 0)
-    return true
-  } catch (error) {
-    if (codeOf(error) === 'ESRCH') return false
-    if (codeOf(error) === 'EPERM') return true
-    throw error
-  }
 }
 
 function isDirectory(name: string): boolean {
