@@ -98,11 +98,15 @@ export class Checkers {
     const runsThere = other.isPowered && (other.truth[group]?.some(Boolean) ?? false)
     const shown = shownBy(other, group)
     const now = this.#options.now()
+    const aloneAt = (one: SimNode): number => this.#aloneAt.get(`${one.name}/${group}`) ?? Number.NEGATIVE_INFINITY
     if (standing === 'dead') this.#aloneAt.set(`${node.name}/${group}`, now)
+    const isGoingOn = node.truth[group]?.[0] === true
     // A start that began alone goes on while a peer that does not hear us, and so starts it too, still shows it released.
-    const isCrossing = node.truth[group]?.[0] === true && other.runner?.state.peer.standing.kind === 'dead'
-    const isNewThere = now - (this.#aloneAt.get(`${other.name}/${group}`) ?? Number.NEGATIVE_INFINITY) <= newsMs
-    const isUnknowable = !this.#isStrict && (standing === 'left' || isCrossing || isNewThere)
+    const isCrossing = isGoingOn && other.runner?.state.peer.standing.kind === 'dead'
+    const isNewThere = now - aloneAt(other) <= newsMs
+    // One that was permitted beside a daemon that is gone goes on beside its recordings, which nobody can tell from itself.
+    const isRecording = isGoingOn && !other.isAlive && aloneAt(node) >= other.endedAt
+    const isUnknowable = isRecording || (!this.#isStrict && (standing === 'left' || isCrossing || isNewThere))
     if (runsThere && standing !== 'dead' && !isUnknowable) {
       this.#options.say(`${node.name} starts group ${group} while ${other.name} really runs it (${shown}) and counts as ${standing}`)
     }

@@ -71,6 +71,8 @@ export class SimNode {
   isSuspended = false
   /** When the host woke last, on the world's clock. */
   wokeAt = Number.NEGATIVE_INFINITY
+  /** When its daemon ended last. */
+  endedAt = Number.NEGATIVE_INFINITY
   /** An operator gave his word that it stays off. */
   isKeptOff = false
   runner: ClusterRunner | null = null
@@ -286,6 +288,7 @@ export class SimNode {
   #endLife(): void {
     this.runner?.stop()
     this.runner = null
+    this.endedAt = this.#host.clock.monotonic()
     this.#edges = null
     this.isFrozen = false
     this.#life += 1
