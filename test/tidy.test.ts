@@ -35,10 +35,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   port: ['types:base', 'types:config'],
   link: ['base', 'port', 'wire', 'types:config'],
   agent: ['base', 'port', 'process', 'types:config'],
-  fencing: ['base', 'port', 'agent', 'types:config'],
-  netwatch: ['base', 'port', 'types:config'],
+  fencing: ['base', 'port', 'process', 'agent', 'types:config'],
+  netwatch: ['base', 'port', 'process', 'types:config'],
   arbiter: ['base', 'port', 'config'],
-  connectivity: ['base', 'port', 'config'],
+  connectivity: ['base', 'port', 'process', 'config'],
   control: ['base', 'port', 'types:wire', 'types:config', 'types:daemon', 'types:flight'],
   cli: ['base', 'config', 'port', 'process', 'control', 'daemon', 'agent', 'fencing', 'arbiter', 'connectivity', 'link', 'lease', 'lease-disk', 'agreement', 'sync', 'flight', 'whatif', 'cluster', 'membership', 'wire'],
   'mq/store': ['base', 'port', 'process', 'mq/core'],
@@ -49,7 +49,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'mq/cli': ['base', 'port', 'process', 'cli', 'client', 'daemon', 'mq/listener', 'mq/core', 'mq/mqsc', 'mq/store', 'mq/installation', 'mq/daemon'],
   flight: ['base', 'wire', 'membership', 'resource', 'cluster', 'lease', 'port', 'types:safety'],
   whatif: ['base', 'config', 'wire', 'membership', 'resource', 'safety', 'cluster', 'types:port'],
-  daemon: ['base', 'config', 'wire', 'membership', 'resource', 'safety', 'cluster', 'fencing', 'flight', 'arbiter', 'connectivity', 'netwatch', 'port', 'link', 'agent', 'control', 'lease', 'lease-disk', 'agreement', 'sync']
+  daemon: ['base', 'config', 'wire', 'membership', 'resource', 'safety', 'cluster', 'fencing', 'flight', 'arbiter', 'connectivity', 'netwatch', 'port', 'process', 'link', 'agent', 'control', 'lease', 'lease-disk', 'agreement', 'sync']
 }
 const pureHalf: ReadonlySet<string> = new Set(['base', 'config', 'wire', 'membership', 'resource', 'safety', 'agreement', 'cluster', 'lease', 'mq/core', 'mq/mqsc', 'mq/protocol'])
 const pureNodeModules: ReadonlySet<string> = new Set(['node:buffer', 'node:crypto'])
@@ -183,6 +183,19 @@ t.test('pure half: clock, chance, timers, process and console -> never touched',
     })
   }
   report(test, findings, 'no banned call')
+})
+
+t.test('real-time priority: whatever the daemon begins -> through atOrdinaryPriority', async test => {
+  const folders = new Set(['agent', 'fencing', 'netwatch', 'connectivity', 'link', 'lease-disk', 'sync', 'arbiter', 'flight', 'daemon'])
+  // The sentry, and the `ip` that takes addresses off while everything waits, are preferred on purpose; a command is not.
+  const exceptions = new Set(['src/daemon/sentry.ts', 'src/daemon/addresses.ts', 'src/connectivity/check.ts'])
+  const findings: string[] = []
+  for (const file of sourceFiles.filter(name => folders.has(folderOf(name)) && !exceptions.has(relative(name)))) {
+    const imports = importsOf(file)
+    const begins = imports.find(({ node, from }) => from === 'execa' || (from === 'node:child_process' && /\bspawn|\bexec|\bfork/.test(node.getText())))
+    if (begins !== undefined && !imports.some(({ from }) => from.endsWith('process/ordinary.js'))) findings.push(`${at(begins.node)}: its children keep the daemon's real-time priority; begin them through atOrdinaryPriority`)
+  }
+  report(test, findings, 'no preferred child')
 })
 
 /** The key of `bannedInPure` this node uses, or null. */

@@ -20,6 +20,7 @@ import { elapsed, millis, type Instant, type Millis } from '../base/units.js'
 import type { ResourceSpec } from '../config/types.js'
 import type { AgentOutcome, AgentRequest, AgentResultKind, AgentRunner } from '../port/agent-runner.js'
 import type { Clock, Scheduled } from '../port/clock.js'
+import { atOrdinaryPriority } from '../process/ordinary.js'
 import { operationEnvironment } from './environment.js'
 import { locateScript, type LocatedScript, type SearchFolder } from './locate.js'
 import { lastLines, OutputFile } from './output-file.js'
@@ -139,7 +140,9 @@ class ProcessRunner implements ScriptRunner {
     const trimming = this.#trimWhileRunning(files)
     try {
       const remainingMs = this.#remaining(request, startedAt)
-      const child = execa(script.path, [...resource.args, operation], {
+      const environment = { ...operationEnvironment(this.#options.environment, { style: script.style, remainingMs }), ...request.variables }
+      const { file, args } = atOrdinaryPriority(script.path, [...resource.args, operation], environment['PATH'])
+      const child = execa(file, args, {
         detached: true,
         cleanup: false,
         reject: false,
@@ -150,7 +153,7 @@ class ProcessRunner implements ScriptRunner {
         shell: false,
         forceKillAfterDelay: false,
         cwd: '/',
-        env: { ...operationEnvironment(this.#options.environment, { style: script.style, remainingMs }), ...request.variables },
+        env: environment,
         stdin: 'ignore',
         stdout: descriptorOption(output),
         stderr: descriptorOption(errors)

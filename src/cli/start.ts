@@ -119,7 +119,7 @@ async function alreadyRunning(context: CommandContext): Promise<number | null> {
 /** The priority to run with, or null with one warning when this system does not give it to us. */
 function usablePriority({ cf }: Configuration, context: CommandContext): number | null {
   const priority = cf.rtprio ?? defaultRealtimePriority
-  const tried = spawnSync('chrt', ['-r', '-R', String(priority), 'true'], { encoding: 'utf8', timeout: 5_000 })
+  const tried = spawnSync('chrt', ['-r', String(priority), 'true'], { encoding: 'utf8', timeout: 5_000 })
   if (tried.status === 0) return priority
   const why = tried.error === undefined ? (tried.stderr.trim().split('\n')[0] ?? '') : 'chrt (util-linux) cannot be run'
   context.err(`WARN: no real-time priority ${priority}: ${why}. Heartbeats may be late when this machine is overloaded; 'realtime off' in ha.cf silences this`)
@@ -238,7 +238,7 @@ function lastWords(context: CommandContext): readonly string[] {
  * signals reach it directly and no memory is spent on waiting.
  */
 async function runInForeground(priority: number | null): Promise<number> {
-  if (priority !== null) spawnSync('chrt', ['-r', '-R', '-p', String(priority), String(process.pid)], { stdio: 'ignore', timeout: 5_000 })
+  if (priority !== null) spawnSync('chrt', ['-r', '-p', String(priority), String(process.pid)], { stdio: 'ignore', timeout: 5_000 })
   process.env['HA_FOREGROUND'] = '1'
   await import('../daemon/main.js')
   return 0 // the daemon sets its own exit status when it ends

@@ -12,6 +12,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { elapsed, millis, type Instant, type Millis } from '../base/units.js'
 import type { Clock, Scheduled } from '../port/clock.js'
+import { atOrdinaryPriority } from '../process/ordinary.js'
 
 export interface PingerOptions {
   readonly clock: Clock
@@ -67,7 +68,8 @@ export class Pinger {
     const { clock, address, intervalMs } = this.#options
     const began = clock.monotonic()
     let said = ''
-    const child = spawn('ping', ['-n', '-O', '-i', String(intervalMs / 1000), address], {
+    const { file, args } = atOrdinaryPriority('ping', ['-n', '-O', '-i', String(intervalMs / 1000), address])
+    const child = spawn(file, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' }
     })

@@ -1,12 +1,11 @@
 /**
  * Builds the command line under which the daemon lives:
  *
- *   sh heartbeat-guard RUN_DIR node release.js  [chrt -r -R PRIORITY]  node main.js
+ *   sh heartbeat-guard RUN_DIR node release.js  [chrt -r PRIORITY]  node main.js
  *
  * The guard (bin/heartbeat-guard) is a small shell that starts the daemon again after a crash, and runs release.js when it
- * must give up. chrt gives the daemon's main
- * thread real-time priority and then becomes node; -R (SCHED_RESET_ON_FORK) keeps node's other threads and all resource
- * scripts at ordinary priority, so that only the heart is preferred.
+ * must give up. chrt gives the daemon real-time priority and then becomes node. Its threads, which read and write the lease
+ * and the log, have it, too; what it begins gives it up (process/ordinary.ts), so that no resource is preferred.
  */
 
 import { join } from 'node:path'
@@ -56,7 +55,7 @@ export function guardCommand(options: GuardOptions): CommandLine {
 
 function daemonCommand(options: GuardOptions): readonly string[] {
   const daemon = options.daemon ?? [process.execPath, ...nodeFlags, join(packageRoot(), 'dist', 'src', 'daemon', 'main.js')]
-  return options.realtimePriority === null ? daemon : ['chrt', '-r', '-R', String(options.realtimePriority), ...daemon]
+  return options.realtimePriority === null ? daemon : ['chrt', '-r', String(options.realtimePriority), ...daemon]
 }
 
 /** The program that stops every resource of this node without a daemon. */

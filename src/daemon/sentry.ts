@@ -8,7 +8,7 @@
  */
 
 import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, millis, type Instant, type Millis } from '../base/units.js'
 import type { ClusterSettings } from '../cluster/types.js'
@@ -133,13 +133,6 @@ export function limitsOf(settings: Pick<ClusterSettings, 'timing' | 'safety'>): 
 function sentryEnvironment(): Record<string, string> {
   const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: period } = process.env
   return { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...(socket === undefined || period === undefined ? {} : { NOTIFY_SOCKET: socket, WATCHDOG_USEC: period }) }
-}
-
-/** The real-time priority that this process runs at, or null: fields 40 and 41 of /proc/self/stat. */
-export function ownPriority(stat: string = readFileSync('/proc/self/stat', 'latin1')): number | null {
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const [priority, policy] = [Number(fields[37]), Number(fields[38])]
-  return (policy === 1 || policy === 2) && priority >= 1 ? priority : null
 }
 
 const seconds = (ms: number): string => (Math.max(1, ms) / 1_000).toFixed(3)

@@ -9,6 +9,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { millis } from '../base/units.js'
 import type { Clock, Scheduled } from '../port/clock.js'
+import { atOrdinaryPriority } from '../process/ordinary.js'
 
 const unsentBytesMax = 256 * 1024
 const restartMs = millis(30_000)
@@ -68,9 +69,9 @@ export class SyslogSink {
   #start(): void {
     this.#restart = null
     const [program, ...first] = this.#options.command ?? ['logger']
-    const args = [...first, '--prio-prefix', '-t', 'heartbeat', '-p', `${this.#options.facility}.info`]
+    const { file, args } = atOrdinaryPriority(program, [...first, '--prio-prefix', '-t', 'heartbeat', '-p', `${this.#options.facility}.info`])
     // Its own process group: Ctrl-C on a daemon in the foreground must not end it before the last line.
-    const child = spawn(program, args, { stdio: ['pipe', 'ignore', 'ignore'], detached: true, cwd: '/' })
+    const child = spawn(file, args, { stdio: ['pipe', 'ignore', 'ignore'], detached: true, cwd: '/' })
     this.#child = child
     // A broken pipe is followed by 'close', which starts the logger again.
     child.stdin.on('error', () => child.stdin.destroy())

@@ -18,6 +18,7 @@ import { endFamily } from '../agent/process-family.js'
 import { lastLines, OutputFile } from '../agent/output-file.js'
 import { elapsed, millis, type Instant, type Millis } from '../base/units.js'
 import type { Clock, Scheduled } from '../port/clock.js'
+import { atOrdinaryPriority } from '../process/ordinary.js'
 
 export interface ChildRequest {
   readonly path: string
@@ -104,10 +105,12 @@ export class Children {
     if (input !== null) writeSync(input.fd, request.input ?? '', 0)
     const trimming = this.#trimWhileRunning([output, errors])
     try {
-      const child = execa(request.path, [...request.args], {
+      const surroundings = { ...environment, ...request.environment }
+      const { file, args } = atOrdinaryPriority(request.path, request.args, surroundings['PATH'])
+      const child = execa(file, args, {
         detached: true, cleanup: false, reject: false, buffer: false, stripFinalNewline: false, extendEnv: false, preferLocal: false,
         shell: false, forceKillAfterDelay: false, cwd: '/',
-        env: { ...environment, ...request.environment },
+        env: surroundings,
         stdin: input === null ? 'ignore' : descriptor(input), stdout: descriptor(output), stderr: descriptor(errors)
       })
       const leader = child.pid

@@ -8,6 +8,7 @@
 import { spawn } from 'node:child_process'
 import type { Millis } from '../base/units.js'
 import type { Clock } from '../port/clock.js'
+import { atOrdinaryPriority } from '../process/ordinary.js'
 
 export interface CommandEnd {
   /** null when a signal or the limit ended it, or when it could not be begun. */
@@ -34,7 +35,8 @@ const outputBytesMax = 8 * 1024 * 1024
 const troubleBytesMax = 2_000
 
 export function runCommand(words: readonly string[], options: CommandOptions, onEnd: (end: CommandEnd) => void): RunningCommand {
-  const [file = '', ...args] = words
+  const [program = '', ...rest] = words
+  const { file, args } = atOrdinaryPriority(program, rest, options.environment['PATH'])
   const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...options.environment }, cwd: '/' })
   const chunks: Buffer[] = []
   let bytes = 0
@@ -53,12 +55,12 @@ export function runCommand(words: readonly string[], options: CommandOptions, on
     child.kill('SIGKILL')
     finish(null, why)
   }
-  const limit = options.clock.schedule(options.limitMs, () => give(`${file} did not end within ${options.limitMs} ms`))
-  child.on('error', error => finish(null, `${file} could not be run: ${error.message}`))
-  child.on('close', (exitCode, signal) => finish(exitCode, signal === null ? null : `${file} was ended by ${signal}`))
+  const limit = options.clock.schedule(options.limitMs, () => give(`${program} did not end within ${options.limitMs} ms`))
+  child.on('error', error => finish(null, `${program} could not be run: ${error.message}`))
+  child.on('close', (exitCode, signal) => finish(exitCode, signal === null ? null : `${program} was ended by ${signal}`))
   child.stdout.on('data', (chunk: Buffer) => {
     bytes += chunk.length
-    if (bytes > outputBytesMax) give(`${file} said more than ${outputBytesMax} bytes`)
+    if (bytes > outputBytesMax) give(`${program} said more than ${outputBytesMax} bytes`)
     else chunks.push(chunk)
   })
   child.stderr.on('data', (chunk: Buffer) => {

@@ -15,6 +15,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { elapsed, millis, type Instant, type Millis } from '../base/units.js'
 import type { Clock, Scheduled } from '../port/clock.js'
+import { atOrdinaryPriority } from '../process/ordinary.js'
 import { runCommand, type RunningCommand } from './command.js'
 import type { HostNetwork } from './host-network.js'
 import { LineReader } from './line-reader.js'
@@ -109,7 +110,8 @@ export class Monitor {
 
   #start(): void {
     const words = ['ip', '-oneline', 'monitor', 'link', 'address']
-    const [file = '', ...args] = existsSync(setpriv) ? [setpriv, '--pdeathsig', 'KILL', ...words] : words
+    const [program = '', ...rest] = existsSync(setpriv) ? [setpriv, '--pdeathsig', 'KILL', ...words] : words
+    const { file, args } = atOrdinaryPriority(program, rest, this.#options.environment['PATH'])
     const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...this.#options.environment }, cwd: '/' })
     this.#child = child
     this.#startedAt = this.#options.clock.monotonic()

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { millis } from '../../src/base/units.js'
 import type { ClusterSettings } from '../../src/cluster/types.js'
-import { limitsOf, ownPriority, patienceOf } from '../../src/daemon/sentry.js'
+import { limitsOf, patienceOf } from '../../src/daemon/sentry.js'
 import { packageRoot } from '../../src/daemon/paths.js'
 import { noSafety, type SafetySettings } from '../../src/safety/types.js'
 
@@ -194,12 +194,6 @@ t.test('limits: the sentry acts before the peer may', async t => {
     const { everyMs, waitMs } = limitsOf(settings(deadtimeMs))
     t.ok(everyMs < waitMs / 2, `fed often enough at deadtime ${deadtimeMs}`)
   }
-})
-
-t.test('priority: read from the fields behind the name, whatever the name holds', async t => {
-  const stat = (priority: number, policy: number): string => `77 (a b) c) S ${Array.from({ length: 36 }, () => '0').join(' ')} ${priority} ${policy} 0 0`
-  t.equal(ownPriority(stat(5, 2)), 5)
-  t.equal(ownPriority(stat(0, 0)), null)
 })
 
 function script(path: string, body: string): void {

@@ -1,8 +1,10 @@
 /** Scripts that fail or hang, data on the shared disk, Debian's own scripts, and haresources that differ. */
 
+import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import t from 'tap'
+import { ownPriority } from '../../src/process/ordinary.js'
 import { Cluster, address, defaultHaresources, group, needsLab, needsTool, overlaps, soonMs } from './cluster.js'
 
 const debianScripts = [needsTool('/usr/lib/ocf/resource.d/heartbeat/IPaddr2', 'resource-agents'), needsTool('/etc/ha.d/resource.d/IPaddr2', 'heartbeat')]
@@ -174,4 +176,30 @@ t.test('haresources: the group’s scripts -> started left to right, stopped rig
   await cluster.n1.heartbeat('stop')
   const log = fs.readFileSync(path.join(cluster.lab.directory, 'deeds'), 'utf8').trimEnd().split('\n').filter(line => line.includes(' n1 '))
   test.strictSame(log.map(line => line.split(' ').slice(2).join(' ')), ['start one', 'start two', 'start three', 'stop three', 'stop two', 'stop one'])
+})
+
+/** Why a daemon has no real-time priority on this machine, as `heartbeat start` finds out, too. */
+const needsPriority = ((): { readonly skip?: string } => {
+  if (needsLab.skip !== undefined) return needsLab
+  const tried = spawnSync('chrt', ['-r', '1', 'true'], { encoding: 'utf8' })
+  return tried.status === 0 ? {} : { skip: `no real-time priority here: ${tried.stderr.trim()}` }
+})()
+
+t.test('real-time priority: the daemon and its sentry have it; scripts, what they leave behind and the watchers have not', needsPriority, async test => {
+  const cluster = await Cluster.configured(test, { haresources: `${defaultHaresources.trimEnd()} Service\n`, more: 'ping 10.77.0.254' })
+  for (const node of cluster.lab.nodes) {
+    node.writeScript('Service', ['#!/bin/sh', 'case $1 in', 'start) read -r stat </proc/$$/stat; echo "$stat" >/run/script.stat; sleep 1000 & ;;', 'stop) rm -f /run/script.stat ;;', 'status) [ -e /run/script.stat ] && echo running || echo stopped ;;', 'esac', ''].join('\n'))
+  }
+  await cluster.start(cluster.n1, cluster.n2)
+  await cluster.settled()
+  const listed = await cluster.n1.run(['sh', '-c', 'for one in /proc/[0-9]*; do { read -r stat <$one/stat && echo "$stat|$(tr "\\0" " " <$one/cmdline)"; } 2>/dev/null; done'])
+  const processes = listed.split('\n').filter(line => line !== '').map(line => {
+    const [stat = '', words = ''] = line.split('|')
+    return { words, priority: ownPriority(stat) }
+  })
+  const priorityOf = (what: RegExp): readonly (number | null)[] => processes.filter(({ words }) => what.test(words)).map(({ priority }) => priority)
+  test.strictSame(priorityOf(/daemon\/main\.js/).filter(one => one !== null), [1], 'the daemon; its guard is ordinary')
+  test.strictSame(priorityOf(/^\/bin\/bash .*heartbeat-sentry/), [2])
+  for (const what of [/^ip .*monitor/, /^ping /, /^sleep 1000/]) test.strictSame(priorityOf(what), [null], String(what))
+  test.equal(ownPriority(await cluster.n1.run(['cat', '/run/script.stat'])), null)
 })
