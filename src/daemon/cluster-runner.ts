@@ -88,7 +88,7 @@ export class ClusterRunner {
     } finally {
       this.#isRunning = false
     }
-    if (!isQuiet) this.#arm()
+    if (!isQuiet) this.#arm(event.now)
   }
 
   stop(): void {
@@ -110,15 +110,17 @@ export class ClusterRunner {
     this.#mailbox.push({ kind: 'woke', now, stallMs: millis(lateMs), cause: this.#options.causeOfStall(millis(lateMs)) })
   }
 
-  #arm(): void {
+  /** @param since  when the work began that ends with this */
+  #arm(since: Instant): void {
     if (this.#isStopped || this.#isTickPending) return
     const now = this.#options.clock.monotonic()
     const due = nextDeadline(this.#state, this.#options.settings)
     if (this.#armed !== null && this.#armedFor !== null && Math.abs(due - this.#armedFor) < 1 && this.#armedFor > now) return
     this.#armed?.cancel()
-    // A deadline that is past already is due now, not late: nobody slept through it.
-    this.#armedFor = instant(Math.max(due, now))
-    this.#armed = this.#options.clock.schedule(millis(Math.max(0, this.#armedFor - now)), () => this.#onDeadline())
+    // A deadline that was past when the work began is due now, not late: nobody slept through it. One that came meanwhile was
+    // missed: an effect did not return for long (the beginning of a child waits for the disk, and for a processor).
+    this.#armedFor = due >= since ? due : instant(Math.max(due, now))
+    this.#armed = this.#options.clock.schedule(millis(Math.max(0, due - now)), () => this.#onDeadline())
   }
 
   #onDeadline(): void {

@@ -108,11 +108,16 @@ class Bench {
 
   /** This process does not run while time passes; then `first` happens, then what the timers had waiting. */
   sleeps(durationMs: number, first: () => void = () => undefined): void {
+    this.isBusy(durationMs)
+    first()
+    for (const callback of this.#waiting.splice(0)) callback()
+  }
+
+  /** Time passes while an event is handled; timers that fall due meanwhile fire after it. */
+  isBusy(durationMs: number): void {
     this.#isFrozen = true
     this.passes(durationMs)
     this.#isFrozen = false
-    first()
-    for (const callback of this.#waiting.splice(0)) callback()
   }
 
   /** One turn of the event loop: the mail has been read. */
@@ -210,6 +215,37 @@ t.test('runner: a stall past deadtime with a group held -> its address goes befo
     t.equal(bench.kinds()[0], 'drop-addresses')
     t.equal(bench.effects.filter(effect => effect.kind === 'drop-addresses').length, 1)
   }
+  t.end()
+})
+
+t.test('runner: an effect that does not return for long, as the beginning of a child on a busy machine -> a stall like any other', t => {
+  for (const begins of ['heard', 'tick'] as const) {
+    const bench = Bench.active(['web'])
+    bench.onEffect = () => {
+      bench.onEffect = () => undefined
+      bench.isBusy(1_500)
+    }
+    if (begins === 'heard') bench.mail('active')
+    else bench.passes(keepaliveMs)
+    t.not(bench.effects.length, 0)
+    bench.effects.length = 0
+    bench.mail('active')
+    t.equal(bench.kinds()[0], 'drop-addresses', `${begins}: before the next datagram is looked at`)
+    bench.turns()
+    t.equal(bench.runner.state.stalls.count, 1)
+  }
+  t.end()
+})
+
+t.test('runner: an effect that takes as long as ordinary scheduling -> no stall', t => {
+  const bench = Bench.active(['web'])
+  bench.onEffect = () => {
+    bench.onEffect = () => undefined
+    bench.isBusy(keepaliveMs + 40)
+  }
+  bench.passes(keepaliveMs)
+  bench.mail('active')
+  t.equal(bench.runner.state.stalls.count, 0)
   t.end()
 })
 
