@@ -8,7 +8,8 @@
  * Invariants
  *  1. `run` always resolves, at the latest `timeoutMs` plus the grace of process-family.ts; it never rejects.
  *  2. At most `childrenMax` scripts run at once; time spent in line counts against the limit.
- *  3. What a script says is bounded, in memory and on the tmpfs, while it runs and as long as its daemon keeps talking.
+ *  3. To begin a child takes milliseconds in which nothing else happens: one a turn of the event loop.
+ *  4. What a script says is bounded, in memory and on the tmpfs, while it runs and as long as its daemon keeps talking.
  *
  * Not here: the order of operations, retries, what a failure means (resource/).
  * Sources: style B10 (measured); reference on resource agents, 1.2 to 1.7. execa's own `timeout`, `cancelSignal` and
@@ -75,6 +76,7 @@ class ProcessRunner implements ScriptRunner {
   /** One output file for each resource whose `start` may have left a service holding it. */
   readonly #kept = new Map<string, OutputFile>()
   #trimmer: Scheduled | null = null
+  #lastTurn = Promise.resolve()
 
   constructor(options: AgentRunnerOptions) {
     this.#options = options
@@ -124,10 +126,18 @@ class ProcessRunner implements ScriptRunner {
       }
     }
     try {
+      await this.#ownTurn()
+      if (signal.aborted) return this.#outcome('cancelled', startedAt, {})
       return await this.#perform(request, script, signal, startedAt)
     } finally {
       this.#slots.release()
     }
+  }
+
+  /** A turn of the event loop in which nobody else of ours begins a child. */
+  #ownTurn(): Promise<void> {
+    this.#lastTurn = this.#lastTurn.then(() => new Promise(resolve => setImmediate(resolve)))
+    return this.#lastTurn
   }
 
   async #perform(request: AgentRequest, script: LocatedScript, signal: AbortSignal, startedAt: Instant): Promise<AgentOutcome> {

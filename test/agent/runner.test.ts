@@ -1,3 +1,4 @@
+import { createHook } from 'node:async_hooks'
 import { chmodSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
@@ -74,6 +75,26 @@ t.test('runner: start and stop -> exit code decides, words are kept', async test
   test.match(started, { kind: 'ok', exitCode: 0, signal: null, said: ['arguments: a b start', 'trouble'] })
   const stopped = await run('svc', ['x'], 'stop')
   test.match(stopped, { kind: 'failed', exitCode: 1 })
+})
+
+t.test('runner: many operations asked for at once -> begun one in each turn of the event loop, so that heartbeats go out between them', async test => {
+  const { run } = bench(test, { foreign: { svc: 'exit 0' } })
+  let turn = 0
+  const counting = setImmediate(function next() {
+    turn += 1
+    handle = setImmediate(next)
+  })
+  let handle = counting
+  const begunIn: number[] = []
+  const hook = createHook({ init: (_, type) => void (type === 'PROCESSWRAP' && begunIn.push(turn)) }).enable()
+  test.teardown(() => {
+    hook.disable()
+    clearImmediate(handle)
+  })
+  const outcomes = await Promise.all(Array.from({ length: 12 }, (_, index) => run('svc', [`${index}`], 'start')))
+  test.ok(outcomes.every(outcome => outcome.kind === 'ok'))
+  test.equal(begunIn.length, 12)
+  test.equal(new Set(begunIn).size, 12, begunIn.join())
 })
 
 t.test('runner: start leaves a service behind -> settles with the script, the service lives on and may talk', async test => {
