@@ -28,6 +28,7 @@
 
 import type { OperatorRequest } from '../../src/cluster/types.js'
 import { shownState } from '../../src/cluster/turn.js'
+import type { PeerState } from '../../src/membership/peer.js'
 import type { GroupStateName } from '../../src/wire/ownership.js'
 import type { Heard } from '../../src/wire/status.js'
 import type { Method } from './plan.js'
@@ -45,6 +46,8 @@ const wakeMs = 20
 const answeredWithinMs: Readonly<Record<OperatorRequest['kind'], number>> = { standby: 8_500, takeover: 8_500, cleanup: 8_500, stop: 12_000, hold: 6_500, 'confirm-off': 100 }
 /** The slowest wire: what a node did less than that ago, the other cannot know. */
 const newsMs = 155
+/** Both nodes send less within `newsMs`. */
+const saidMost = 400
 /** Three starts that hang until their limit, an end of each, and stops with all their retries. */
 const movingMostMs = 12_000
 
@@ -62,6 +65,8 @@ export class Checkers {
     { generation: 0, sequence: 0 },
     { generation: 0, sequence: 0 }
   ]
+  /** When the latest heartbeats were sent, by node, generation and sequence. */
+  readonly #saidAt = new Map<string, number>()
   readonly #known = new Map<string, { own: number; peer: number }>()
   readonly #idleSince = new Map<number, number>()
   readonly #doubleSince = new Map<number, number>()
@@ -106,7 +111,9 @@ export class Checkers {
     const isNewThere = now - aloneAt(other) <= newsMs
     // One that was permitted beside a daemon that is gone goes on beside its recordings, which nobody can tell from itself.
     const isRecording = isGoingOn && !other.isAlive && aloneAt(node) >= other.endedAt
-    const isUnknowable = isRecording || (!this.#isStrict && (standing === 'left' || isCrossing || isNewThere))
+    // So does one beside a recording of a daemon that goes on; where a right proves something, that is no excuse.
+    const isOldNews = isGoingOn && state !== undefined && this.#isOld(other, state.peer)
+    const isUnknowable = isRecording || (!this.#isStrict && (standing === 'left' || isCrossing || isNewThere || isOldNews))
     if (runsThere && standing !== 'dead' && !isUnknowable) {
       this.#options.say(`${node.name} starts group ${group} while ${other.name} really runs it (${shown}) and counts as ${standing}`)
     }
@@ -126,6 +133,15 @@ export class Checkers {
     if (!isGrowing) this.#options.say(`${node.name} sends ${generation}.${sequence} after ${before.generation}.${before.sequence}`)
     before.generation = generation
     before.sequence = sequence
+    this.#saidAt.set(`${node.name} ${generation}.${sequence}`, this.#options.now())
+    const oldest = this.#saidAt.keys().next()
+    if (this.#saidAt.size > saidMost && oldest.done !== true) this.#saidAt.delete(oldest.value)
+  }
+
+  /** Whether the newest that somebody heard of the node was said longer ago than a wire takes. */
+  #isOld(node: SimNode, { generation, window }: PeerState): boolean {
+    const saidAt = this.#saidAt.get(`${node.name} ${generation ?? 0}.${window.newest}`)
+    return saidAt === undefined || this.#options.now() - saidAt > newsMs
   }
 
   /** `isConnected`: no wire is cut and nothing is being lost. */
