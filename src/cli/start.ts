@@ -80,7 +80,7 @@ export async function start(context: CommandContext, options: StartOptions): Pro
   if (running !== null) return running
   const priority = options.realtime && configuration.cf.realtime ? usablePriority(configuration, context) : null
   if (options.foreground) return await runInForeground(priority)
-  return await launch(context, { priority, timeout: options.timeout, logfile: configuration.cf.logfile })
+  return await launch(context, { priority, deadtimeMs: configuration.cf.deadtimeMs, timeout: options.timeout, logfile: configuration.cf.logfile })
 }
 
 /** All findings of all files, printed; null when one of them is an error. */
@@ -128,6 +128,7 @@ function usablePriority({ cf }: Configuration, context: CommandContext): number 
 
 interface LaunchOptions {
   readonly priority: number | null
+  readonly deadtimeMs: Millis
   readonly timeout: Millis
   readonly logfile: string | null
 }
@@ -142,7 +143,7 @@ async function launch(context: CommandContext, options: LaunchOptions): Promise<
     context.err(`ERROR: the run directory ${paths.runDir} cannot be used: ${error instanceof Error ? error.message : String(error)}`)
     return exitStatuses.state.status
   }
-  const { file, args } = guardCommand({ runDir: paths.runDir, realtimePriority: options.priority, ...(context.daemon === undefined ? {} : { daemon: context.daemon }) })
+  const { file, args } = guardCommand({ runDir: paths.runDir, realtimePriority: options.priority, deadtimeMs: options.deadtimeMs, ...(context.daemon === undefined ? {} : { daemon: context.daemon }) })
   // `detached` is setsid: no terminal, no signal from the keyboard. Standard error is a small file in the run directory,
   // not /dev/null, so that the last words of a crashed Node process are not lost.
   const guard = spawn(file, args, {

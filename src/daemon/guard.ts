@@ -9,6 +9,7 @@
  */
 
 import { join } from 'node:path'
+import type { Millis } from '../base/units.js'
 import { packageRoot } from './paths.js'
 
 /**
@@ -19,17 +20,21 @@ export const defaultRealtimePriority = 1
 
 /**
  * V8 without its helper threads: its heap is a few megabytes, so collecting it alone takes milliseconds, and waking helpers
- * ten times a second costs an idle daemon a quarter of its processor time.
+ * ten times a second costs an idle daemon a quarter of its processor time. But then it compiles while nothing else happens,
+ * 10 to 25 ms for a large function; below a deadtime of `compilesAsideBelowMs` that is done aside, for 5 MB more.
  *
  * A function is compiled after running through a seventh of the bytecode that V8 asks for by itself: at ten heartbeats a
  * second the daemon would compile for many minutes what its warm-up (warm-up.ts) then has compiled within seconds.
  */
-const nodeFlags = ['--single-threaded', '--interrupt-budget=20000']
+const nodeFlags = (deadtimeMs: Millis): readonly string[] => [deadtimeMs < compilesAsideBelowMs ? '--single-threaded-gc' : '--single-threaded', '--interrupt-budget=20000']
+const compilesAsideBelowMs = 300
 
 export interface GuardOptions {
   readonly runDir: string
   /** SCHED_RR priority of the daemon's main thread; null for ordinary scheduling. */
   readonly realtimePriority: number | null
+  /** As in ha.cf. */
+  readonly deadtimeMs: Millis
   /** The daemon's program, and what releases its resources when it cannot be kept alive; tests put their own here. */
   readonly daemon?: readonly string[]
   readonly release?: string
@@ -54,7 +59,7 @@ export function guardCommand(options: GuardOptions): CommandLine {
 }
 
 function daemonCommand(options: GuardOptions): readonly string[] {
-  const daemon = options.daemon ?? [process.execPath, ...nodeFlags, join(packageRoot(), 'dist', 'src', 'daemon', 'main.js')]
+  const daemon = options.daemon ?? [process.execPath, ...nodeFlags(options.deadtimeMs), join(packageRoot(), 'dist', 'src', 'daemon', 'main.js')]
   return options.realtimePriority === null ? daemon : ['chrt', '-r', String(options.realtimePriority), ...daemon]
 }
 

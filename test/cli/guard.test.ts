@@ -5,6 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Test } from 'tap'
+import { millis } from '../../src/base/units.js'
 import { guardCommand } from '../../src/daemon/guard.js'
 
 /** Starts the real guard over a shell script that plays the daemon; each life appends its pid and surroundings to `lives`. */
@@ -13,6 +14,7 @@ function guard(t: Test, script: string, release = ''): { child: ChildProcess; di
   const { file, args } = guardCommand({
     runDir: directory,
     realtimePriority: null,
+    deadtimeMs: millis(500),
     daemon: ['/bin/sh', join(directory, 'daemon.sh'), directory],
     release: join(directory, release === '' ? 'absent' : 'release.js')
   })
@@ -86,7 +88,13 @@ t.test('guard: daemon dies again and again -> five more lives, then what it held
 })
 
 t.test('guard: real-time priority wanted -> chrt before the daemon', async t => {
-  t.strictSame(guardCommand({ runDir: '/run/x', realtimePriority: 1, daemon: ['node', 'main.js'] }).args.slice(4), ['chrt', '-r', '1', 'node', 'main.js'])
+  t.strictSame(guardCommand({ runDir: '/run/x', realtimePriority: 1, deadtimeMs: millis(500), daemon: ['node', 'main.js'] }).args.slice(4), ['chrt', '-r', '1', 'node', 'main.js'])
+})
+
+t.test('guard: a short deadtime -> the engine may compile aside, so that no heartbeat waits for it; a longer one saves the memory', async t => {
+  const flags = (deadtimeMs: number): readonly string[] => guardCommand({ runDir: '/run/x', realtimePriority: null, deadtimeMs: millis(deadtimeMs) }).args.filter(word => word.startsWith('--single'))
+  t.strictSame(flags(60), ['--single-threaded-gc'])
+  t.strictSame(flags(500), ['--single-threaded'])
 })
 
 /** Waits for what another process does, for at most ten seconds. */
