@@ -35,6 +35,7 @@ import { clusterSettings } from './cluster-settings.js'
 import { Effects } from './effects.js'
 import { Flight } from './flight.js'
 import { loadConfiguration } from './load-configuration.js'
+import { HeldAddresses } from './held-addresses.js'
 import { nextGeneration, nodeUuid } from './identity.js'
 import type { RootLogger } from './logger.js'
 import { Memory, recall, type Remembered } from './memory.js'
@@ -144,6 +145,7 @@ class Core implements Daemon {
   readonly #agreement: AgreementService
   readonly #flight: Flight
   readonly #agents: ReturnType<typeof createAgentRunner>
+  readonly #held = new HeldAddresses()
   readonly #memory: Memory
   readonly #safeguards: Safeguards
   readonly #sentry: Sentry
@@ -429,9 +431,8 @@ class Core implements Daemon {
   /** As `ip address del` names them, for the sentry. */
   #heldAddresses(): readonly string[] {
     return this.#runner.state.groups.flatMap((group, index) => {
-      if (!isHeld(shownState(group))) return []
       const resources = this.#settings.groups[index]?.resources ?? []
-      return resources.flatMap((_, at) => (this.#networkWatch.locate(index, at) ?? []).map(one => `${one.address}/${one.prefix}@${one.nic}`))
+      return resources.flatMap((_, at) => this.#held.of(index, at, isHeld(shownState(group)), this.#networkWatch.locate(index, at)))
     })
   }
 
