@@ -431,8 +431,12 @@ class Core implements Daemon {
   /** As `ip address del` names them, for the sentry. */
   #heldAddresses(): readonly string[] {
     return this.#runner.state.groups.flatMap((group, index) => {
+      if (!isHeld(shownState(group))) {
+        this.#held.forget(index)
+        return []
+      }
       const resources = this.#settings.groups[index]?.resources ?? []
-      return resources.flatMap((_, at) => this.#held.of(index, at, isHeld(shownState(group)), this.#networkWatch.locate(index, at)))
+      return resources.flatMap((_, at) => this.#held.of(index, at, this.#networkWatch.locate(index, at)))
     })
   }
 
