@@ -10,6 +10,7 @@
 
 import { join } from 'node:path'
 import type { Millis } from '../base/units.js'
+import type { CommandLine } from '../process/ordinary.js'
 import { packageRoot } from './paths.js'
 
 /**
@@ -38,11 +39,6 @@ export interface GuardOptions {
   /** The daemon's program, and what releases its resources when it cannot be kept alive; tests put their own here. */
   readonly daemon?: readonly string[]
   readonly release?: string
-}
-
-export interface CommandLine {
-  readonly file: string
-  readonly args: readonly string[]
 }
 
 export function guardCommand(options: GuardOptions): CommandLine {

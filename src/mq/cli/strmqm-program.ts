@@ -9,6 +9,7 @@ import { exitMeaning } from '../daemon/exit-status.js'
 import { readyDescriptorVariable } from '../daemon/ready-pipe.js'
 import type { StartWord } from '../daemon/ready-pipe.js'
 import { makeDirectory } from '../installation/durable-file.js'
+import { localFiles } from '../installation/layout.js'
 import type { LocalFiles } from '../installation/layout.js'
 import { messageLine, messageText } from '../mqsc/messages.js'
 import { lifeOf } from '../../process/life.js'
@@ -81,7 +82,7 @@ async function run(surroundings: Surroundings): Promise<number> {
   const found = named(surroundings, options.operands[0])
   if (!found.ok) return found.status
   const { name } = found.queueManager
-  const { local } = await lookAt(layout, found.queueManager)
+  const local = localFiles(layout, found.queueManager.directory)
   const ending = registeredProcess(local, name)
   if (ending !== null && lifeOf(ending) === 'ending') {
     say(`Waiting for process ${ending} of its last life, which was ended and still waits for its disk.`)
