@@ -157,6 +157,21 @@ function threadStates(pid: number): readonly string[] {
   return fs.readdirSync(`/proc/${pid}/task`).map(thread => /\) (\S) /.exec(fs.readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8'))?.[1] ?? '')
 }
 
+/** A queue manager with a write under way on a disk that hangs; `refusal` is why the put was refused in the end. */
+async function inTheMiddleOfAWrite(test: Test): Promise<{ readonly disk: FailingDisk; readonly host: MqHost; readonly pid: number; readonly refusal: Promise<number> }> {
+  const disk = await FailingDisk.create(test, { megabytes: 160 })
+  const host = await created(test, disk)
+  await host.do('strmqm', ['DISK'])
+  await host.mqsc('DISK', 'DEFINE QLOCAL(Q)')
+  const connection = await host.connect('DISK')
+  test.teardown(() => connection[Symbol.asyncDispose]())
+  await disk.hang()
+  const refusal = reasonOf(connection.put('Q', 'unanswered', { persistent: true }))
+  const pid = host.pid('DISK') ?? 0
+  await until('the write waits for the disk', () => threadStates(pid).includes('D'))
+  return { disk, host, pid, refusal }
+}
+
 const faults = [
   { call: 'fsync', says: /EIO: i\/o error, (fdatasync|fsync) /, mountOptions: '' },
   { call: 'write', says: /EIO: i\/o error, write /, mountOptions: 'sync' }
@@ -227,15 +242,7 @@ t.test('disk: its file system is full -> puts are refused with 2102, gets go on;
 })
 
 t.test('disk: it hangs, and the process is killed in the middle of a write -> strmqm waits until that has ended, says so, and starts it', needsDisk, async test => {
-  const disk = await FailingDisk.create(test, { megabytes: 160 })
-  const host = await created(test, disk)
-  await host.do('strmqm', ['DISK'])
-  await host.mqsc('DISK', 'DEFINE QLOCAL(Q)')
-  await using connection = await host.connect('DISK')
-  await disk.hang()
-  const refusal = reasonOf(connection.put('Q', 'unanswered', { persistent: true }))
-  const pid = host.pid('DISK') ?? 0
-  await until('the write waits for the disk', () => threadStates(pid).includes('D'))
+  const { disk, host, pid, refusal } = await inTheMiddleOfAWrite(test)
   await host.kill('DISK')
   test.equal(await within('the end of the put', refusal), reasons.connectionBroken)
   const strmqm = host.begin('strmqm', ['DISK'])
@@ -247,15 +254,7 @@ t.test('disk: it hangs, and the process is killed in the middle of a write -> st
 })
 
 t.test('disk: it hangs for longer -> endmqm -p, strmqm and the resource script say that the killed process has not ended', needsDisk, async test => {
-  const disk = await FailingDisk.create(test, { megabytes: 160 })
-  const host = await created(test, disk)
-  await host.do('strmqm', ['DISK'])
-  await host.mqsc('DISK', 'DEFINE QLOCAL(Q)')
-  await using connection = await host.connect('DISK')
-  await disk.hang()
-  const refusal = reasonOf(connection.put('Q', 'unanswered', { persistent: true }))
-  const pid = host.pid('DISK') ?? 0
-  await until('the write waits for the disk', () => threadStates(pid).includes('D'))
+  const { disk, host, pid, refusal } = await inTheMiddleOfAWrite(test)
   const end = await host.run('endmqm', ['-p', 'DISK'])
   test.equal(end.code, 71, end.stdout + end.stderr)
   test.match(end.stderr, `process ${pid} was killed and is still there`)
