@@ -145,3 +145,16 @@ t.test('arbiter: a claim waits for its key beside a peer on hold, and both are c
   }
   t.end()
 })
+
+t.test('arbiter: the owner sleeps, the peer takes over and sleeps, too, and the first wakes -> silence slept through is no deafness; nothing is started beside it', t => {
+  for (let seed = 1; seed <= 40; seed += 1) {
+    const s = settled({ methods: ['arbiter'], seed })
+    s.node('alpha').suspend()
+    s.until('beta serves', () => s.runsOn('beta'), 8_000)
+    s.node('beta').suspend()
+    s.passes(2_640 + seed * 10) // beta's key runs out while alpha looks around
+    s.node('alpha').thaw(5)
+    s.passes(2_000) // that nobody starts it beside a living owner is checked all the time
+  }
+  t.end()
+})
