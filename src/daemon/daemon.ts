@@ -171,7 +171,7 @@ class Core implements Daemon {
     })
     const searchPath = scriptSearchPath({ haDir: paths.haDir })
     const environment = baseEnvironment({ haDir: paths.haDir, stateDir: paths.stateDir, runDir: paths.runDir, node: nodeName, cf: configuration.cf })
-    this.#agents = createAgentRunner({ clock, searchPath, environment, runDir: paths.runDir })
+    this.#agents = createAgentRunner({ clock, searchPath, environment, runDir: paths.runDir, onTrouble: sentence => logger.warn({}, sentence) })
     this.#media = createMedia(configuration.cf.media, { clock, interfaces: remembered(networkInterfaces, { clock, forMs: interfacesMs }) })
     const peerName = configuration.cf.nodes.find(node => node !== nodeName) ?? ''
     this.#settings = clusterSettings({

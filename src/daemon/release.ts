@@ -30,7 +30,7 @@ async function release(): Promise<number> {
   const { configuration } = loaded
   const logger = createLogger({ cf: configuration.cf, node, clock: systemClock })
   const environment = baseEnvironment({ haDir: paths.haDir, stateDir: paths.stateDir, runDir: paths.runDir, node, cf: configuration.cf })
-  const agents = createAgentRunner({ clock: systemClock, searchPath: scriptSearchPath({ haDir: paths.haDir }), environment, runDir: paths.runDir })
+  const agents = createAgentRunner({ clock: systemClock, searchPath: scriptSearchPath({ haDir: paths.haDir }), environment, runDir: paths.runDir, onTrouble: sentence => logger.warn({}, sentence) })
   logger.crit({}, 'The daemon cannot be kept alive: Giving up all HA resources.')
   // The addresses first and at once: what clients reach must have one owner before anything slow begins.
   const addresses = configuration.groups.flatMap(group => addressesOf(group, () => null))

@@ -19,6 +19,8 @@ export interface ProcessStat {
   readonly state: string
   readonly processGroup: number
   readonly threads: number
+  /** Ticks since boot; with the number of the process it names one process for as long as the machine runs. */
+  readonly startedAt: number
 }
 
 const sigkillBit = 0x100n
@@ -30,7 +32,7 @@ export function statOf(pid: number): ProcessStat | null {
   // The name stands in parentheses and may hold blanks and parentheses itself: split after the last one.
   const nameEnd = stat.lastIndexOf(')')
   const fields = stat.slice(nameEnd + 2).split(' ')
-  return { name: stat.slice(stat.indexOf('(') + 1, nameEnd), state: fields[0] ?? '', processGroup: Number(fields[2]), threads: Number(fields[17]) }
+  return { name: stat.slice(stat.indexOf('(') + 1, nameEnd), state: fields[0] ?? '', processGroup: Number(fields[2]), threads: Number(fields[17]), startedAt: Number(fields[19]) }
 }
 
 /** Nothing of it is left that could hold a file, a lock or a mount. */

@@ -1,4 +1,5 @@
 import { createHook } from 'node:async_hooks'
+import { spawn } from 'node:child_process'
 import { chmodSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
@@ -20,6 +21,10 @@ const clock: Clock = {
 interface Bench {
   readonly folder: string
   readonly runner: ScriptRunner
+  /** What the runner had to say besides outcomes. */
+  readonly troubles: readonly string[]
+  /** The bench of another life of the daemon over the same folders. */
+  nextLife(): Bench
   run(type: string, args: readonly string[], operation: AgentOperation, options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<AgentOutcome>
 }
 
@@ -35,8 +40,14 @@ function bench(
   const folder = test.testdir({ own: folderOf(scripts.own), foreign: folderOf(scripts.foreign), lsb: folderOf(scripts.lsb), run: {} })
   for (const kind of ['own', 'foreign', 'lsb'])
     for (const name of readdirSync(join(folder, kind))) if (!name.startsWith('plain')) chmodSync(join(folder, kind, name), 0o755)
+  return benchOver(test, folder, options)
+}
+
+function benchOver(test: Test, folder: string, options: { readonly childrenMax?: number }): Bench {
+  const troubles: string[] = []
   const runner = createAgentRunner({
     clock,
+    onTrouble: sentence => troubles.push(sentence),
     searchPath: [
       { path: join(folder, 'foreign'), style: 'r1', own: false },
       { path: join(folder, 'own'), style: 'r1', own: true },
@@ -52,6 +63,8 @@ function bench(
   return {
     folder,
     runner,
+    troubles,
+    nextLife: () => benchOver(test, folder, options),
     run: (type, args, operation, { timeoutMs = 5000, signal = new AbortController().signal } = {}) =>
       runner.run({ resource: { word: [type, ...args].join('::'), type, args, position }, operation, timeoutMs: millis(timeoutMs) }, { signal })
   }
@@ -151,7 +164,7 @@ t.test('runner: endless output -> bounded, and the last words are kept', async t
   test.equal(outcome.said.at(-1), 'the end')
   test.ok(outcome.said.join('').length < 20_000)
   test.match(outcome.said[0], /bytes of earlier output were dropped/)
-  test.strictSame(readdirSync(join(folder, 'run')), [], 'no output file is left in the run directory')
+  test.strictSame(readdirSync(join(folder, 'run')), ['scripts'], 'no output file is left in the run directory')
 })
 
 t.test('runner: output with control characters -> cleaned for the log', async test => {
@@ -199,6 +212,41 @@ t.test('runner: missing, not executable, a path, no interpreter -> said plainly,
   const failed = await run('bad-interpreter', [], 'start')
   test.match(failed, { kind: 'failed', exitCode: null })
   test.ok(failed.said.length > 0)
+})
+
+t.test('runner: the daemon dies while a script runs -> its next life ends the script and what that began, then looks', async test => {
+  const before = bench(test, { foreign: { svc: 'if [ "$1" = status ]; then [ -e "$WORK/up" ] && echo running || echo stopped; exit; fi; sleep 300 & echo $! >"$WORK/pid"; wait; : >"$WORK/up"' } })
+  const started = before.run('svc', [], 'start')
+  await until(() => existsSync(join(before.folder, 'pid')) && pidIn(before.folder, 'pid') > 0)
+  const after = before.nextLife()
+  test.match(await after.run('svc', [], 'status'), { kind: 'stopped' })
+  test.notOk(isAlive(pidIn(before.folder, 'pid')), 'ended before anybody looked')
+  test.match(after.troubles, [/^start of svc, begun by an earlier life of this daemon \(pid \d+\), was still running: ended$/])
+  test.match(await started, { kind: 'failed', signal: 'SIGTERM' })
+  test.strictSame(readdirSync(join(before.folder, 'run', 'scripts')), [], 'no note stays')
+})
+
+t.test('runner: the daemon died after a script had ended, and its number was given away -> nobody is ended', async test => {
+  const before = bench(test, { foreign: { svc: 'exit 0' } })
+  await before.run('svc', [], 'start')
+  const other = spawn('sleep', ['300'], { detached: true, stdio: 'ignore' })
+  test.teardown(() => other.kill('SIGKILL'))
+  const notes = join(before.folder, 'run', 'scripts')
+  writeFileSync(join(notes, `${other.pid ?? 0}`), '4711 start svc\n')
+  writeFileSync(join(notes, '999999999'), '4711 start svc\n')
+  writeFileSync(join(notes, '1'), 'nonsense')
+  const after = before.nextLife()
+  test.match(await after.run('svc', [], 'start'), { kind: 'ok' })
+  test.ok(isAlive(other.pid ?? 0))
+  test.strictSame(after.troubles, [])
+  test.strictSame(readdirSync(notes), [])
+})
+
+t.test('runner: the note of a running script cannot be written -> it runs all the same, and that is said', async test => {
+  const { run, folder, troubles } = bench(test, { foreign: { svc: 'exit 0' } })
+  writeFileSync(join(folder, 'run', 'scripts'), 'in the way')
+  test.match(await run('svc', [], 'start'), { kind: 'ok' })
+  test.match(troubles[0], /start of svc runs, which cannot be noted for a next life of this daemon: /)
 })
 
 t.test('runner: unusual names and arguments -> reach the script as they are', async test => {

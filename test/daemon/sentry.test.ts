@@ -1,13 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { millis } from '../../src/base/units.js'
 import type { ClusterSettings } from '../../src/cluster/types.js'
 import { limitsOf, patienceOf } from '../../src/daemon/sentry.js'
 import { packageRoot } from '../../src/daemon/paths.js'
-import { lifeOf } from '../../src/process/life.js'
+import { lifeOf, statOf } from '../../src/process/life.js'
 import { noSafety, type SafetySettings } from '../../src/safety/types.js'
 
 const program = join(packageRoot(), 'bin', 'heartbeat-sentry')
@@ -153,6 +153,24 @@ t.test('sentry: end of file, and neither a guard nor a daemon lives -> takes the
   await until(t, () => watched.device() === '.')
   watched.close()
   t.equal(await watched.died, null)
+  t.strictSame(watched.dropped(), ['address del 10.0.0.5/24 dev eth0'])
+})
+
+t.test('sentry: end of file with a script still at work, and nobody is left -> the script is ended before the addresses go; another process of that number is not', async t => {
+  const watched = watch(t)
+  const [script, stranger] = [0, 1].map(() => spawn('/bin/sh', ['-c', 'sleep 1000; :'], { detached: true, stdio: 'ignore' }).pid ?? 0) as [number, number]
+  t.teardown(() => {
+    for (const pid of [script, stranger]) if (lifeOf(pid) === 'alive') process.kill(-pid, 'SIGKILL')
+  })
+  mkdirSync(join(watched.folder, 'scripts'))
+  writeFileSync(join(watched.folder, 'scripts', String(script)), `${statOf(script)?.startedAt ?? 0} start IPaddr2::10.0.0.5\n`)
+  writeFileSync(join(watched.folder, 'scripts', String(stranger)), '4711 start IPaddr2::10.0.0.5\n')
+  watched.feed('0.1 0.05 10.0.0.5/24@eth0')
+  await until(t, () => watched.device() === '.')
+  watched.close()
+  t.equal(await watched.died, null)
+  await until(t, () => lifeOf(script) === 'gone')
+  t.equal(lifeOf(stranger), 'alive')
   t.strictSame(watched.dropped(), ['address del 10.0.0.5/24 dev eth0'])
 })
 

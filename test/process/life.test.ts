@@ -47,11 +47,11 @@ t.test('life: a name with blanks and parentheses -> split after the last one', a
     child.kill('SIGKILL')
   })
   await once(child, 'spawn')
-  test.match(statOf(child.pid ?? 0), { name: 'a) (b c', threads: 1, processGroup: Number })
+  test.match(statOf(child.pid ?? 0), { name: 'a) (b c', threads: 1, processGroup: Number, startedAt: Number })
 })
 
 t.test('life: what is left of a process that was killed', async test => {
-  const stat = { name: 'node', processGroup: 7 }
+  const stat = { name: 'node', processGroup: 7, startedAt: 1 }
   test.equal(isGone({ ...stat, state: 'Z', threads: 1 }), true)
   test.equal(isGone({ ...stat, state: 'X', threads: 1 }), true)
   test.equal(isGone({ ...stat, state: 'Z', threads: 3 }), false, 'a thread waits for a disk')

@@ -74,6 +74,19 @@ t.test('daemon: killed with SIGKILL while it runs a group -> started again by it
   await probe.stop()
 })
 
+t.test('daemon: killed with SIGKILL in the middle of a start -> its next life ends the script before it looks; the group runs on one node', needsLab, async test => {
+  const cluster = await Cluster.configured(test, { deadtime: '4', initdead: '5' })
+  cluster.behave(cluster.n1, 'start', 'hang')
+  await cluster.start(cluster.n1, cluster.n2)
+  await cluster.lab.waitFor('the start hangs', () => cluster.story().join() === 'n1 start', soonMs)
+  cluster.behave(cluster.n1, 'start', 'ok')
+  await cluster.n1.run(['kill', '-KILL', String(cluster.n1.daemonPid())])
+  await cluster.logs(cluster.n1, /start of Recorder::app, begun by an earlier life of this daemon \(pid \d+\), was still running: ended/)
+  await cluster.settled()
+  test.equal((await cluster.lab.holdersOf(address)).length, 1)
+  test.strictSame(overlaps(cluster.deeds()), [])
+})
+
 t.test('daemon: killed with its guard -> the peer takes over; the next start on that node ends with one holder', needsLab, async test => {
   const cluster = await Cluster.running(test, { autoFailback: 'off' })
   const guard = (await cluster.n1.run(['cat', '/run/heartbeat/guard.pid'])).trim()
