@@ -5,7 +5,7 @@
  * the leader's end enough: it may obey TERM while its child ignores it. So the group is watched until nobody is left.
  *
  * Invariants
- *  1. Returns within grace + `afterKillMs`, whatever the processes do; those still there are named in the answer.
+ *  1. Returns within grace + `afterKillMs`, whatever the processes do; those still there are in the answer.
  *  2. A group is signalled only while it has members, so that a number which was given away again is never hit.
  *
  * Not here: processes that left the group by setsid, as daemons do; a script's `stop` is responsible for those.
@@ -21,23 +21,23 @@ const afterKillMs = millis(500)
 const pollMs = millis(5)
 
 export interface EndedFamily {
-  /** False when processes were left that even SIGKILL did not end. */
-  readonly isGone: boolean
+  /** Processes that even SIGKILL did not end: they wait in the kernel, and may yet do what they were about to. */
+  readonly left: readonly number[]
   readonly notes: readonly string[]
 }
 
 export async function endFamily(options: { readonly leader: number; readonly graceMs: Millis; readonly clock: Clock }): Promise<EndedFamily> {
   const { leader, graceMs, clock } = options
   const notes: string[] = []
-  if (!signalGroup(leader, 'SIGTERM')) return { isGone: true, notes }
-  if (await groupEnds(leader, graceMs, clock)) return { isGone: true, notes }
+  if (!signalGroup(leader, 'SIGTERM')) return { left: [], notes }
+  if (await groupEnds(leader, graceMs, clock)) return { left: [], notes }
   notes.push(`the script's processes did not end ${graceMs} ms after SIGTERM; SIGKILL was sent`)
-  if (!signalGroup(leader, 'SIGKILL')) return { isGone: true, notes }
-  if (await groupEnds(leader, afterKillMs, clock)) return { isGone: true, notes }
+  if (!signalGroup(leader, 'SIGKILL')) return { left: [], notes }
+  if (await groupEnds(leader, afterKillMs, clock)) return { left: [], notes }
   const left = livingMembers(leader)
-  if (left.length === 0) return { isGone: true, notes } // only zombies, which nobody has collected yet
-  notes.push(`still there after SIGKILL: ${left.join(', ')}`)
-  return { isGone: false, notes }
+  // None: only zombies, which nobody has collected yet.
+  if (left.length > 0) notes.push(`still there after SIGKILL: ${left.map(({ text }) => text).join(', ')}`)
+  return { left: left.map(({ pid }) => pid), notes }
 }
 
 /** Resolves after `delay` by the given clock. */
@@ -75,14 +75,14 @@ async function groupEnds(leader: number, withinMs: Millis, clock: Clock): Promis
   return true
 }
 
-/** `pid 4711 (sleep) in state D` for each member that is not gone; a killed one may have threads that wait for a disk. */
-function livingMembers(group: number): string[] {
-  const found: string[] = []
+/** Each member that is not gone, `pid 4711 (sleep) in state D`; a killed one may have threads that wait for a disk. */
+function livingMembers(group: number): readonly { readonly pid: number; readonly text: string }[] {
+  const found: { readonly pid: number; readonly text: string }[] = []
   for (const entry of readdirSync('/proc')) {
     if (!/^\d+$/.test(entry)) continue
     const stat = statOf(Number(entry))
     if (stat === null || stat.processGroup !== group || isGone(stat)) continue
-    found.push(`pid ${entry} (${stat.name}) in state ${stat.state}${stat.state === 'Z' ? `, ${stat.threads - 1} of its threads left` : ''}`)
+    found.push({ pid: Number(entry), text: `pid ${entry} (${stat.name}) in state ${stat.state}${stat.state === 'Z' ? `, ${stat.threads - 1} of its threads left` : ''}` })
   }
   return found
 }

@@ -9,7 +9,8 @@
  *  1. `run` always resolves, at the latest `timeoutMs` plus the grace of process-family.ts; it never rejects.
  *  2. At most `childrenMax` scripts run at once; time spent in line counts against the limit.
  *  3. To begin a child takes milliseconds in which nothing else happens: one a turn of the event loop.
- *  4. Nothing is run before the scripts that a killed daemon left behind have been ended (running-scripts.ts).
+ *  4. Nothing is run before the scripts that a killed daemon left behind were ended, and nothing on a resource beside a
+ *     script that cannot be ended (running-scripts.ts).
  *  5. What a script says is bounded, in memory and on the tmpfs, while it runs and as long as its daemon keeps talking.
  *
  * Not here: the order of operations, retries, what a failure means (resource/).
@@ -26,8 +27,7 @@ import { atOrdinaryPriority } from '../process/ordinary.js'
 import { operationEnvironment } from './environment.js'
 import { locateScript, type LocatedScript, type SearchFolder } from './locate.js'
 import { lastLines, OutputFile } from './output-file.js'
-import { endFamily } from './process-family.js'
-import { isRunning, RunningScripts, type RunningScript } from './running-scripts.js'
+import { RunningScripts } from './running-scripts.js'
 import { Slots } from './slots.js'
 import { readStatus } from './status-words.js'
 
@@ -80,19 +80,16 @@ class ProcessRunner implements ScriptRunner {
   /** One output file for each resource whose `start` may have left a service holding it. */
   readonly #kept = new Map<string, OutputFile>()
   readonly #running: RunningScripts
-  /** Scripts of an earlier life that not even SIGKILL ended, once all others are gone. */
-  readonly #earlier: Promise<readonly RunningScript[]>
+  readonly #earlier: Promise<void>
   #trimmer: Scheduled | null = null
   #lastTurn = Promise.resolve()
 
   constructor(options: AgentRunnerOptions) {
     this.#options = options
     this.#clock = options.clock
-    this.#running = new RunningScripts(options.runDir)
-    this.#earlier = this.#endLeftBehind().catch((error: unknown) => {
-      options.onTrouble?.(`what an earlier life of this daemon has left running cannot be ended: ${String(error)}`)
-      return []
-    })
+    const { clock, graceMs = graceMsDefault, onTrouble, runDir } = options
+    this.#running = new RunningScripts({ clock, runDir, graceMs, onTrouble: sentence => onTrouble?.(sentence) })
+    this.#earlier = this.#running.endLeftBehind()
     this.#slots = new Slots({ slots: options.childrenMax ?? childrenMaxDefault, waitingMax })
   }
 
@@ -126,9 +123,10 @@ class ProcessRunner implements ScriptRunner {
       return this.#outcome('not-installed', startedAt, { said: [`no executable script ${JSON.stringify(resource.type)} in ${folders}`] })
     }
     const earlier = await this.#first(this.#earlier, this.#remaining(request, startedAt), signal)
-    if ('kind' in earlier) return this.#outcome(earlier.kind === 'aborted' ? 'cancelled' : 'timed-out', startedAt, { said: ['scripts of an earlier life of this daemon are still being ended'] })
-    const stuck = earlier.filter(one => one.word === resource.word && isRunning(one))
-    if (stuck.length > 0) return this.#outcome('failed', startedAt, { said: stuck.map(one => `${leftBehindText(one)} cannot be ended`) })
+    if (earlier !== undefined) return this.#outcome(earlier.kind === 'aborted' ? 'cancelled' : 'timed-out', startedAt, { said: ['scripts of an earlier life of this daemon are still being ended'] })
+    const canWait = operation !== 'status'
+    const stuck = await this.#running.untilFree(resource.word, { limitMs: canWait ? this.#remaining(request, startedAt) : millis(0), signal })
+    if (stuck.length > 0) return this.#outcome(signal.aborted ? 'cancelled' : canWait ? 'timed-out' : 'failed', startedAt, { said: stuck })
     if (signal.aborted) return this.#outcome('cancelled', startedAt, {})
 
     const slot = this.#slots.acquire()
@@ -147,39 +145,6 @@ class ProcessRunner implements ScriptRunner {
       return await this.#perform(request, script, signal, startedAt)
     } finally {
       this.#slots.release()
-    }
-  }
-
-  async #endLeftBehind(): Promise<readonly RunningScript[]> {
-    const found = this.#running.leftBehind()
-    const { clock, graceMs = graceMsDefault, onTrouble } = this.#options
-    const ended = await Promise.all(
-      found.map(async script => {
-        const family = await endFamily({ leader: script.pid, graceMs, clock })
-        if (family.isGone) this.#running.forget(script.pid)
-        onTrouble?.([`${leftBehindText(script)} ${family.isGone ? 'was still running: ended' : 'cannot be ended'}`, ...family.notes].join('; '))
-        return family.isGone ? [] : [script]
-      })
-    )
-    return ended.flat()
-  }
-
-  #note(pid: number | undefined, { operation, resource }: AgentRequest): void {
-    if (pid === undefined) return
-    try {
-      this.#running.note(pid, operation, resource.word)
-    } catch (error) {
-      this.#options.onTrouble?.(`${operation} of ${resource.word} runs, which cannot be noted for a next life of this daemon: ${String(error)}`)
-    }
-  }
-
-  #forget(pid: number | undefined): void {
-    if (pid === undefined) return
-    try {
-      this.#running.forget(pid)
-    } catch (error) {
-      // The number of its process tells the next life that it has ended.
-      this.#options.onTrouble?.(`the note of an operation that has ended stays: ${String(error)}`)
     }
   }
 
@@ -217,20 +182,19 @@ class ProcessRunner implements ScriptRunner {
         stdout: descriptorOption(output),
         stderr: descriptorOption(errors)
       })
-      this.#note(child.pid, request)
-      const exited = child.then((result): Ending => {
-        this.#forget(child.pid)
-        return {
-          kind: 'exited',
-          exitCode: result.exitCode ?? null,
-          signal: result.signal ?? null,
-          trouble: result.exitCode === undefined && result.signal === undefined ? (result.shortMessage ?? 'it could not be executed') : null
-        }
-      })
+      if (child.pid !== undefined) this.#running.begun(child.pid, request)
+      const exited = child.then((result): Ending => ({
+        kind: 'exited',
+        exitCode: result.exitCode ?? null,
+        signal: result.signal ?? null,
+        trouble: result.exitCode === undefined && result.signal === undefined ? (result.shortMessage ?? 'it could not be executed') : null
+      }))
       const ending = await this.#first(exited, remainingMs, signal)
-      if (ending.kind === 'exited') return this.#settled(request, script, startedAt, ending, output, errors)
-
-      const family = child.pid === undefined ? { isGone: true, notes: [] } : await endFamily({ leader: child.pid, graceMs: this.#options.graceMs ?? graceMsDefault, clock: this.#clock })
+      if (ending.kind === 'exited') {
+        if (child.pid !== undefined) this.#running.ended(child.pid)
+        return this.#settled(request, script, startedAt, ending, output, errors)
+      }
+      const family = child.pid === undefined ? { notes: [] } : await this.#running.end(child.pid, request)
       const reason = ending.kind === 'limit' ? `${operation} did not end within ${request.timeoutMs} ms` : `${operation} was cancelled`
       return this.#outcome(ending.kind === 'limit' ? 'timed-out' : 'cancelled', startedAt, {
         said: [...this.#said(files), reason, ...family.notes]
@@ -338,8 +302,6 @@ class ProcessRunner implements ScriptRunner {
     }
   }
 }
-
-const leftBehindText = ({ operation, pid, word }: RunningScript): string => `${operation} of ${word}, begun by an earlier life of this daemon (pid ${pid}),`
 
 /** The type of our script that announces resources of this type, or null when there is nothing to announce. */
 function announcerOf(type: string): 'IPaddr2' | 'SendArp' | null {

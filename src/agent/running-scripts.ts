@@ -1,21 +1,37 @@
 /**
- * Notes on the tmpfs which scripts run, for whoever comes after a daemon that did not see their end: killed by hand or by
- * the kernel's memory killer, or ended by a fault of its own. Such a script runs on, and beside it nobody may judge what
- * the resource does, start it, or leave it to the other node. The next life ends it first (runner.ts), and where none comes
- * the sentry does (bin/heartbeat-sentry).
+ * Knows which scripts run, and which could not be ended, in this life of the daemon and in those before.
  *
- * One file for each script, named by its process; in it, when that began (in the kernel's ticks since boot, so that a number
- * given away again is not mistaken for it), and what it does. A script counts as long as its first process is there: an
- * operation is over when the script ends, whatever it left behind.
+ * Two things may still be at work on a resource that nobody waits for any more:
+ *  - a script of a daemon that died without seeing its end (killed by hand, by the kernel's memory killer, by a fault of its
+ *    own). The next life ends it before anything else, or the sentry where none comes (bin/heartbeat-sentry).
+ *  - a process that not even SIGKILL ended, as it waits in the kernel for a disk. It may yet do what it was about to, such as
+ *    mount. What follows on its resource waits for it; without that a group would count as released, and be given away.
+ *
+ * So each running script has a file on the tmpfs, named by its process; in it, when that began (so that a number given away
+ * again is not mistaken for it), and what it does. It counts as long as its first process is there: an operation is over when
+ * the script ends, whatever it left behind. Of one that could not be ended each process that is left has a file.
  *
  * Not here: a kill in the few microseconds between a script's beginning and its note.
  */
 
 import { mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isGone, statOf } from '../process/life.js'
+import { after, millis, type Millis } from '../base/units.js'
+import type { AgentRequest } from '../port/agent-runner.js'
+import type { Clock } from '../port/clock.js'
+import { isGone, statOf, type ProcessStat } from '../process/life.js'
+import { endFamily, pause, type EndedFamily } from './process-family.js'
 
-export interface RunningScript {
+export interface RunningScriptsOptions {
+  readonly clock: Clock
+  readonly runDir: string
+  /** Between TERM and KILL. */
+  readonly graceMs: Millis
+  onTrouble(sentence: string): void
+}
+
+/** One process. */
+interface RunningScript {
   readonly pid: number
   /** Ticks since boot. */
   readonly startedAt: number
@@ -26,37 +42,105 @@ export interface RunningScript {
 
 /** In the run directory; bin/heartbeat-sentry reads it, too. */
 const folderName = 'scripts'
+const pollMs = millis(100)
 
 export class RunningScripts {
+  readonly #options: RunningScriptsOptions
   readonly #folder: string
+  #stuck: readonly RunningScript[] = []
 
-  constructor(runDir: string) {
-    this.#folder = join(runDir, folderName)
+  constructor(options: RunningScriptsOptions) {
+    this.#options = options
+    this.#folder = join(options.runDir, folderName)
   }
 
-  /** Throws what the file system says when it is full or not there. */
-  note(pid: number, operation: string, word: string): void {
-    const stat = statOf(pid)
-    if (stat === null) return // gone already
-    mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
-    writeFileSync(this.#file(pid), `${stat.startedAt} ${operation} ${word}\n`, { mode: 0o600 })
-  }
-
-  forget(pid: number): void {
+  /** Ends what earlier lives left running; to be called once, before anything is begun. Never rejects. */
+  async endLeftBehind(): Promise<void> {
+    const { onTrouble } = this.#options
     try {
-      unlinkSync(this.#file(pid))
+      const left = this.#leftBehind()
+      await Promise.all(
+        left.map(async script => {
+          const family = await this.#end(script, statOf(script.pid)?.processGroup ?? script.pid)
+          onTrouble([`${textOf(script)}, begun by an earlier life of this daemon, ${family.left.length === 0 ? 'was still running: ended' : 'cannot be ended'}`, ...family.notes].join('; '))
+        })
+      )
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+      onTrouble(`what an earlier life of this daemon has left running cannot be ended: ${String(error)}`)
     }
   }
 
-  /** Those of earlier lives that still run; the notes of all others are taken away. */
-  leftBehind(): readonly RunningScript[] {
+  begun(pid: number, { operation, resource }: AgentRequest): void {
+    const stat = statOf(pid)
+    if (stat !== null) this.#note({ pid, startedAt: stat.startedAt, operation, word: resource.word })
+  }
+
+  ended(pid: number): void {
+    try {
+      unlinkSync(this.#file(pid))
+    } catch (error) {
+      // What stays is harmless: a next life finds that no such process is there.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#options.onTrouble(`the note of a script that has ended stays: ${String(error)}`)
+    }
+  }
+
+  /** Ends a script that leads its process group, with everything it started. */
+  async end(pid: number, { operation, resource }: AgentRequest): Promise<EndedFamily> {
+    return this.#end({ pid, startedAt: statOf(pid)?.startedAt ?? 0, operation, word: resource.word }, pid)
+  }
+
+  /** Waits until nothing that could not be ended is at work on the resource; what still is when the time is over, a sentence each. */
+  async untilFree(word: string, { limitMs, signal }: { readonly limitMs: Millis; readonly signal: AbortSignal }): Promise<readonly string[]> {
+    const { clock } = this.#options
+    const until = after(clock.monotonic(), limitMs)
+    for (;;) {
+      const stuck = this.#stuckOn(word)
+      if (stuck.length === 0) return []
+      if (signal.aborted || clock.monotonic() >= until) return stuck.map(script => `${textOf(script)} cannot be ended: it waits in the kernel`)
+      await pause(clock, pollMs)
+    }
+  }
+
+  async #end(script: RunningScript, processGroup: number): Promise<EndedFamily> {
+    const { clock, graceMs } = this.#options
+    const family = await endFamily({ leader: processGroup, graceMs, clock })
+    this.ended(script.pid)
+    // One that only looks changes nothing, whenever it goes on.
+    if (script.operation !== 'start' && script.operation !== 'stop') return family
+    for (const pid of family.left) {
+      const startedAt = statOf(pid)?.startedAt
+      if (startedAt === undefined || this.#stuck.some(one => one.pid === pid)) continue
+      const stuck = { ...script, pid, startedAt }
+      this.#stuck = [...this.#stuck, stuck]
+      this.#note(stuck)
+    }
+    return family
+  }
+
+  #stuckOn(word: string): readonly RunningScript[] {
+    const found = this.#stuck.filter(one => one.word === word)
+    const gone = found.filter(one => !isThere(one, statOf(one.pid)))
+    for (const one of gone) this.ended(one.pid)
+    this.#stuck = this.#stuck.filter(one => !gone.includes(one))
+    return found.filter(one => !gone.includes(one))
+  }
+
+  #note(script: RunningScript): void {
+    try {
+      mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
+      writeFileSync(this.#file(script.pid), `${script.startedAt} ${script.operation} ${script.word}\n`, { mode: 0o600 })
+    } catch (error) {
+      this.#options.onTrouble(`${textOf(script)} runs, which cannot be noted for a next life of this daemon: ${String(error)}`)
+    }
+  }
+
+  /** Those that still run; the notes of all others are taken away. */
+  #leftBehind(): readonly RunningScript[] {
     return this.#noted().flatMap(pid => {
       const [, startedAt, operation = '', word = ''] = /^(\d+) (\S+) (.*)$/m.exec(readFileSync(this.#file(pid), 'utf8')) ?? []
       const script = { pid, startedAt: Number(startedAt), operation, word }
-      if (isRunning(script)) return [script]
-      this.forget(pid)
+      if (isThere(script, statOf(pid))) return [script]
+      this.ended(pid)
       return []
     })
   }
@@ -75,7 +159,6 @@ export class RunningScripts {
   }
 }
 
-export function isRunning({ pid, startedAt }: RunningScript): boolean {
-  const stat = statOf(pid)
-  return stat !== null && !isGone(stat) && stat.startedAt === startedAt
-}
+const textOf = ({ operation, pid, word }: RunningScript): string => `${operation} of ${word} (pid ${pid})`
+
+const isThere = ({ startedAt }: RunningScript, stat: ProcessStat | null): boolean => stat !== null && !isGone(stat) && stat.startedAt === startedAt

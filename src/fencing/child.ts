@@ -121,7 +121,7 @@ export class Children {
         if (typeof ended === 'string') {
           const family = leader === undefined ? null : await endFamily({ leader, graceMs: this.#options.graceMs, clock })
           const how = ended === 'limit' ? `it did not end within ${Math.round(limitMs)} ms and was ended` : 'it was ended before it was done'
-          return result(ended, null, '', joined([how, ...(family?.isGone === false ? family.notes.slice(-1) : [])].join('; '), words()))
+          return result(ended, null, '', joined([how, ...(family === null || family.left.length === 0 ? [] : family.notes.slice(-1))].join('; '), words()))
         }
         if (ended.exitCode === undefined && ended.signal === undefined) return result('not-started', null, '', request.scrub(ended.shortMessage ?? 'it could not be executed'))
         if (ended.exitCode === undefined) return result('exited', null, '', joined(`it was ended by ${ended.signal ?? 'a signal'}`, words()))

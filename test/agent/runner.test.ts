@@ -8,6 +8,7 @@ import { createAgentRunner, type ScriptRunner } from '../../src/agent/runner.js'
 import { instant, millis } from '../../src/base/units.js'
 import type { AgentOperation, AgentOutcome } from '../../src/port/agent-runner.js'
 import type { Clock } from '../../src/port/clock.js'
+import { freezable, noLoop } from '../lease/real-storage.js'
 
 const clock: Clock = {
   monotonic: () => instant(performance.now()),
@@ -221,9 +222,29 @@ t.test('runner: the daemon dies while a script runs -> its next life ends the sc
   const after = before.nextLife()
   test.match(await after.run('svc', [], 'status'), { kind: 'stopped' })
   test.notOk(isAlive(pidIn(before.folder, 'pid')), 'ended before anybody looked')
-  test.match(after.troubles, [/^start of svc, begun by an earlier life of this daemon \(pid \d+\), was still running: ended$/])
+  test.match(after.troubles, [/^start of svc \(pid \d+\), begun by an earlier life of this daemon, was still running: ended$/])
   test.match(await started, { kind: 'failed', signal: 'SIGTERM' })
   test.strictSame(readdirSync(join(before.folder, 'run', 'scripts')), [], 'no note stays')
+})
+
+t.test('runner: a script waits for a disk and not even SIGKILL ends it -> its resource cannot be judged, and what follows on it waits', { skip: noLoop }, async test => {
+  const disk = freezable(test)
+  const before = bench(test, { foreign: { svc: '[ "$2" != start ] || (echo x >"$1/x"); [ "$2" != status ] || echo stopped' } })
+  const args = [disk.directory]
+  disk.freeze()
+  const started = await before.run('svc', args, 'start', { timeoutMs: 200 })
+  test.match(started, { kind: 'timed-out', said: [/did not end within/, /SIGKILL was sent/, /^still there after SIGKILL: pid \d+/] })
+  const sentence = /^start of svc::.* \(pid \d+\) cannot be ended: it waits in the kernel$/
+  for (const life of [before, before.nextLife()]) {
+    test.match(await life.run('svc', args, 'status'), { kind: 'failed', said: [sentence] })
+    test.match(await life.run('svc', args, 'stop', { timeoutMs: 300 }), { kind: 'timed-out', said: [sentence] })
+    test.match(await life.run('svc', ['/another'], 'stop'), { kind: 'ok' }, 'other resources go on')
+  }
+  const stopped = before.run('svc', args, 'stop', { timeoutMs: 10_000 })
+  disk.thaw()
+  test.match(await stopped, { kind: 'ok' })
+  test.match(await before.run('svc', args, 'status'), { kind: 'stopped' })
+  test.strictSame(readdirSync(join(before.folder, 'run', 'scripts')), [])
 })
 
 t.test('runner: the daemon died after a script had ended, and its number was given away -> nobody is ended', async test => {
@@ -246,7 +267,7 @@ t.test('runner: the note of a running script cannot be written -> it runs all th
   const { run, folder, troubles } = bench(test, { foreign: { svc: 'exit 0' } })
   writeFileSync(join(folder, 'run', 'scripts'), 'in the way')
   test.match(await run('svc', [], 'start'), { kind: 'ok' })
-  test.match(troubles[0], /start of svc runs, which cannot be noted for a next life of this daemon: /)
+  test.match(troubles[0], /start of svc \(pid \d+\) runs, which cannot be noted for a next life of this daemon: /)
 })
 
 t.test('runner: unusual names and arguments -> reach the script as they are', async test => {

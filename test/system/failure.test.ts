@@ -81,7 +81,7 @@ t.test('daemon: killed with SIGKILL in the middle of a start -> its next life en
   await cluster.lab.waitFor('the start hangs', () => cluster.story().join() === 'n1 start', soonMs)
   cluster.behave(cluster.n1, 'start', 'ok')
   await cluster.n1.run(['kill', '-KILL', String(cluster.n1.daemonPid())])
-  await cluster.logs(cluster.n1, /start of Recorder::app, begun by an earlier life of this daemon \(pid \d+\), was still running: ended/)
+  await cluster.logs(cluster.n1, /start of Recorder::app \(pid \d+\), begun by an earlier life of this daemon, was still running: ended/)
   await cluster.settled()
   test.equal((await cluster.lab.holdersOf(address)).length, 1)
   test.strictSame(overlaps(cluster.deeds()), [])

@@ -5,10 +5,12 @@ import fs from 'node:fs'
 import path from 'node:path'
 import t from 'tap'
 import { ownPriority } from '../../src/process/ordinary.js'
+import { freezable, noLoop } from '../lease/real-storage.js'
 import { Cluster, address, defaultHaresources, group, needsLab, needsTool, overlaps, soonMs } from './cluster.js'
 
 const debianScripts = [needsTool('/usr/lib/ocf/resource.d/heartbeat/IPaddr2', 'resource-agents'), needsTool('/etc/ha.d/resource.d/IPaddr2', 'heartbeat')]
 const needsDebianScripts = debianScripts.find(one => one.skip !== undefined) ?? {}
+const needsFreezing = needsLab.skip === undefined && noLoop !== false ? { skip: noLoop } : needsLab
 const limits = 'start_timeout 1\nstop_timeout 1\nstatus_timeout 1\nstop_retries 2\nstop_retry_delay 100ms'
 
 for (const behaviour of ['fail', 'hang'] as const) {
@@ -77,6 +79,21 @@ t.test('stop: fails while the daemon is stopped -> the command says which resour
   test.equal(confirmed.code, 0, confirmed.stdout + confirmed.stderr)
   await cluster.runs(cluster.n2)
   test.match((await cluster.n2.heartbeat('status')).stdout, /an operator says that it is off/)
+})
+
+t.test('start: waits for a disk, and not even SIGKILL ends it -> the peer gets the group when that is over, not before', needsFreezing, async test => {
+  const disk = freezable(test)
+  const cluster = await Cluster.configured(test, { more: limits.replace('stop_timeout 1', 'stop_timeout 60'), haresources: `n1 ${group} Writer::${disk.directory}\n` })
+  for (const node of cluster.lab.nodes) {
+    node.writeScript('Writer', '#!/bin/sh\nmark=/run/writer\ncase $2 in start) [ "$(uname -n)" != n1 ] || echo x >"$1/x"; : >$mark ;; stop) rm -f $mark ;; status) [ -e $mark ] && echo running || echo stopped ;; esac\n')
+  }
+  disk.freeze()
+  await cluster.start(cluster.n1, cluster.n2)
+  await cluster.logs(cluster.n1, /still there after SIGKILL/)
+  await cluster.watch('n2 does not start it', async () => (await cluster.groupOn(cluster.n1))?.here === 'stopping' && (await cluster.groupOn(cluster.n2))?.here === 'stopped', 1_500)
+  disk.thaw()
+  await cluster.runs(cluster.n2)
+  test.equal((await cluster.groupOn(cluster.n1))?.here, 'failed')
 })
 
 t.test('start: fails on both nodes -> failed on both, tried again, and it runs once the cause is gone', needsLab, async test => {
