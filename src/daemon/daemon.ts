@@ -32,6 +32,7 @@ import { isHeld } from '../wire/ownership.js'
 import { readHeard, type Heard, type Sender } from '../wire/status.js'
 import { ClusterRunner } from './cluster-runner.js'
 import { clusterSettings } from './cluster-settings.js'
+import { forgottenResources } from './edited-lines.js'
 import { Effects } from './effects.js'
 import { Flight } from './flight.js'
 import { loadConfiguration } from './load-configuration.js'
@@ -115,7 +116,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       keys: () => core.current?.keys ?? configuration.keys,
       isHeard: () => core.current?.isPeerHeard ?? false
     })
-    core.current = new Core(options, { control, sender, recalled: recall(paths.stateDir), safeguards })
+    const recalled = recall(paths.stateDir)
+    for (const sentence of forgottenResources(recalled.held, configuration.groups)) logger.warn({}, sentence)
+    core.current = new Core(options, { control, sender, recalled, safeguards })
     await core.current.open()
     core.isOpen = true
     return core.current

@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs'
 import type { ScriptRunner } from '../agent/runner.js'
 import { unreachable } from '../base/invariant.js'
 import type { ClusterEffect, ClusterEvent } from '../cluster/types.js'
+import { keyId } from '../config/configuration.js'
 import type { AuthKeys, Configuration } from '../config/types.js'
 import type { ControlReply } from '../control/server.js'
 import type { AgentOutcome } from '../port/agent-runner.js'
@@ -112,7 +113,7 @@ export class Effects {
         return memory.keep({
           peerGenerations: effect.peerGeneration === null ? {} : { [this.#context.peerName]: effect.peerGeneration },
           peerSequences: effect.peerGeneration === null ? {} : { [this.#context.peerName]: effect.peerSequence },
-          held: effect.held
+          held: effect.held.map(one => ({ ...one, words: this.#wordsOf(one.id) }))
         })
       case 'fence':
         return this.#context.safeguards.fence(effect)
@@ -204,6 +205,10 @@ export class Effects {
       })
       supervise(`announcing ${resource.word}`, announced)
     }
+  }
+
+  #wordsOf(id: string): readonly string[] {
+    return this.#context.configuration.groups.find(group => keyId(group) === id)?.resources.map(resource => resource.word) ?? []
   }
 
   #answer(effect: ClusterEffect & { kind: 'answer' }): void {

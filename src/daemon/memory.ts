@@ -1,6 +1,6 @@
 /**
- * What one life of the daemon leaves for the next: how far the peer was heard (generation and sequence), and which groups were held with which
- * epoch. A help, not a promise: decisions never wait for it, and a lost write costs only precision.
+ * What one life of the daemon leaves for the next: how far the peer was heard (generation and sequence), which groups were
+ * held with which epoch, and what haresources said of them. A help, not a promise: decisions never wait for it, and a lost write costs only precision.
  *
  * Invariants
  *  1. `keep` returns at once; at most one write is under way, and only the newest value waits behind it.
@@ -15,7 +15,14 @@ export interface Remembered {
   readonly peerGenerations: Readonly<Record<string, number>>
   /** The newest sequence heard within that generation, at most a minute old. */
   readonly peerSequences: Readonly<Record<string, number>>
-  readonly held: readonly { readonly id: string; readonly epoch: number }[]
+  readonly held: readonly HeldGroup[]
+}
+
+export interface HeldGroup {
+  readonly id: string
+  readonly epoch: number
+  /** Its resources as in haresources. */
+  readonly words: readonly string[]
 }
 
 const nothing: Remembered = { peerGenerations: {}, peerSequences: {}, held: [] }
@@ -44,7 +51,7 @@ function parseRemembered(text: string): Remembered {
   return {
     peerGenerations: countsOf(peerGenerations),
     peerSequences: countsOf(peerSequences),
-    held: Array.isArray(held) ? held.filter(isHeldEntry) : []
+    held: Array.isArray(held) ? held.flatMap(heldEntry) : []
   }
 }
 
@@ -55,10 +62,12 @@ function countsOf(value: unknown): Readonly<Record<string, number>> {
 
 const isCount = (value: unknown): value is number => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 
-function isHeldEntry(value: unknown): value is { readonly id: string; readonly epoch: number } {
-  if (typeof value !== 'object' || value === null) return false
-  const { id, epoch } = value as { id?: unknown; epoch?: unknown }
-  return typeof id === 'string' && isCount(epoch)
+/** An entry without words is one of an older version. */
+function heldEntry(value: unknown): readonly HeldGroup[] {
+  if (typeof value !== 'object' || value === null) return []
+  const { id, epoch, words } = value as { id?: unknown; epoch?: unknown; words?: unknown }
+  if (typeof id !== 'string' || !isCount(epoch)) return []
+  return [{ id, epoch, words: Array.isArray(words) ? words.filter(word => typeof word === 'string') : [] }]
 }
 
 export class Memory {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Memory, recall, type Remembered } from '../../src/daemon/memory.js'
 
 const nothing: Remembered = { peerGenerations: {}, peerSequences: {}, held: [] }
-const something = (epoch: number): Remembered => ({ peerGenerations: { ha2: 1_795_177_972 }, peerSequences: { ha2: 70 }, held: [{ id: '0123abcd', epoch }] })
+const something = (epoch: number): Remembered => ({ peerGenerations: { ha2: 1_795_177_972 }, peerSequences: { ha2: 70 }, held: [{ id: '0123abcd', epoch, words: ['10.0.0.5', 'app'] }] })
 const never = (t: Test) => (sentence: string): void => {
   t.fail(sentence)
 }
@@ -38,9 +38,9 @@ t.test('recall: a broken file -> nothing, and no exception', async t => {
 })
 
 t.test('recall: single entries that make no sense -> left out, the others stay', async t => {
-  const held = [{ id: 'a', epoch: 1 }, { id: 'b', epoch: -1 }, { id: 3, epoch: 1 }, null, 'x', { id: 'c' }, { id: 'd', epoch: 1.5 }, { id: 'e', epoch: 0 }]
+  const held = [{ id: 'a', epoch: 1 }, { id: 'b', epoch: -1 }, { id: 3, epoch: 1 }, null, 'x', { id: 'c' }, { id: 'd', epoch: 1.5 }, { id: 'e', epoch: 0, words: ['x', 3] }]
   const directory = t.testdir({ cluster_memory: JSON.stringify({ peerGenerations: { ha2: 7, ha3: -1, ha4: '7', ha5: 2 ** 53, ha6: 0 }, peerSequences: { ha2: 9, ha3: null }, held }) })
-  t.strictSame(recall(directory), { peerGenerations: { ha2: 7, ha6: 0 }, peerSequences: { ha2: 9 }, held: [{ id: 'a', epoch: 1 }, { id: 'e', epoch: 0 }] })
+  t.strictSame(recall(directory), { peerGenerations: { ha2: 7, ha6: 0 }, peerSequences: { ha2: 9 }, held: [{ id: 'a', epoch: 1, words: [] }, { id: 'e', epoch: 0, words: ['x'] }] })
 })
 
 t.test('recall: a file as long as allowed -> read; one byte more -> nothing', async t => {

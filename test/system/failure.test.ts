@@ -87,6 +87,14 @@ t.test('daemon: killed with SIGKILL in the middle of a start -> its next life en
   test.strictSame(overlaps(cluster.deeds()), [])
 })
 
+t.test('daemon: killed after haresources was edited -> its next life says what it held and does not know any more', needsLab, async test => {
+  const cluster = await Cluster.running(test, { deadtime: '4', initdead: '5' })
+  await cluster.n1.run(['sh', '-c', 'sed -i s/Recorder::app// /etc/ha.d/haresources'])
+  await cluster.n1.run(['kill', '-KILL', String(cluster.n1.daemonPid())])
+  await cluster.logs(cluster.n1, /does not name Recorder::app there any more\. Recorder::app may still run here/)
+  test.strictSame(cluster.story(), ['n1 start'])
+})
+
 t.test('daemon: killed with its guard -> the peer takes over; the next start on that node ends with one holder', needsLab, async test => {
   const cluster = await Cluster.running(test, { autoFailback: 'off' })
   const guard = (await cluster.n1.run(['cat', '/run/heartbeat/guard.pid'])).trim()
