@@ -46,7 +46,7 @@ export function pause(clock: Clock, delay: Millis): Promise<void> {
 }
 
 /** Sends a signal to every member (0 only asks); false when the group has none. */
-function signalGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
+export function signalGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
   try {
     process.kill(-leader, signal)
     return true

@@ -48,6 +48,8 @@ export interface AgentRunnerOptions {
 export interface ScriptRunner extends AgentRunner {
   /** True when the resource is served by one of the project's own scripts: `start` is idempotent, no `status` is needed before it. */
   isOwnScript(resource: ResourceSpec): boolean
+  /** Kills at once what is starting one of these resources (as written in haresources); `run` tells its end as ever. */
+  killStarts(words: ReadonlySet<string>): void
   /** Closes the output files kept for services that were started. Running operations are not touched: abort those first. */
   close(): void
 }
@@ -105,6 +107,10 @@ class ProcessRunner implements ScriptRunner {
 
   isOwnScript(resource: ResourceSpec): boolean {
     return locateScript(resource.type, this.#options.searchPath)?.own ?? false
+  }
+
+  killStarts(words: ReadonlySet<string>): void {
+    this.#running.killStarts(words)
   }
 
   close(): void {

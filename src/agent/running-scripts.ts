@@ -20,7 +20,7 @@ import { after, millis, type Millis } from '../base/units.js'
 import type { AgentRequest } from '../port/agent-runner.js'
 import type { Clock } from '../port/clock.js'
 import { isGone, statOf, type ProcessStat } from '../process/life.js'
-import { endFamily, pause, type EndedFamily } from './process-family.js'
+import { endFamily, pause, signalGroup, type EndedFamily } from './process-family.js'
 
 export interface RunningScriptsOptions {
   readonly clock: Clock
@@ -47,6 +47,7 @@ const pollMs = millis(100)
 export class RunningScripts {
   readonly #options: RunningScriptsOptions
   readonly #folder: string
+  readonly #running = new Map<number, RunningScript>()
   #stuck: readonly RunningScript[] = []
 
   constructor(options: RunningScriptsOptions) {
@@ -72,16 +73,25 @@ export class RunningScripts {
 
   begun(pid: number, { operation, resource }: AgentRequest): void {
     const stat = statOf(pid)
-    if (stat !== null) this.#note({ pid, startedAt: stat.startedAt, operation, word: resource.word })
+    if (stat === null) return
+    const script = { pid, startedAt: stat.startedAt, operation, word: resource.word }
+    this.#running.set(pid, script)
+    this.#note(script)
   }
 
   ended(pid: number): void {
+    this.#running.delete(pid)
     try {
       unlinkSync(this.#file(pid))
     } catch (error) {
       // What stays is harmless: a next life finds that no such process is there.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#options.onTrouble(`the note of a script that has ended stays: ${String(error)}`)
     }
+  }
+
+  /** Kills, without waiting for anything, what is starting one of these resources. */
+  killStarts(words: ReadonlySet<string>): void {
+    for (const { operation, pid, word } of this.#running.values()) if (operation === 'start' && words.has(word)) signalGroup(pid, 'SIGKILL')
   }
 
   /** Ends a script that leads its process group, with everything it started. */

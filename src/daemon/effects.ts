@@ -185,12 +185,14 @@ export class Effects {
   }
 
   #dropAddresses(groups: readonly number[]): void {
-    const { configuration, logger, networkWatch, removal } = this.#context
+    const { agents, configuration, logger, networkWatch, removal } = this.#context
     const addresses = groups.flatMap(index => {
       const group = configuration.groups[index]
       networkWatch.release(index)
       return group === undefined ? [] : addressesOf(group, resource => networkWatch.locate(index, resource))
     })
+    // A script in the middle of putting one on would do so after we have looked.
+    agents.killStarts(new Set(addresses.map(({ resource }) => resource.word)))
     for (const trouble of dropAddresses(addresses, removal)) logger.error({}, `Address not removed: ${trouble}`)
   }
 

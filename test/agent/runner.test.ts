@@ -215,6 +215,22 @@ t.test('runner: missing, not executable, a path, no interpreter -> said plainly,
   test.ok(failed.said.length > 0)
 })
 
+t.test('runner: what starts an address must not put it on any more -> killed at once with what it began; stops and other resources go on', async test => {
+  const { folder, run, runner } = bench(test, { foreign: { ip: 'trap "" TERM; sleep 300 & echo $! >"$WORK/pid.$1.$2"; wait' } })
+  const abort = new AbortController()
+  const pidOf = (name: string): number => (existsSync(join(folder, `pid.${name}`)) ? pidIn(folder, `pid.${name}`) : 0)
+  const started = run('ip', ['a'], 'start', { signal: abort.signal })
+  const others = [run('ip', ['b'], 'start', { signal: abort.signal }), run('ip', ['a'], 'stop', { signal: abort.signal })]
+  await until(() => ['a.start', 'b.start', 'a.stop'].every(name => pidOf(name) > 0))
+  runner.killStarts(new Set(['ip::a']))
+  test.match(await started, { kind: 'failed', signal: 'SIGKILL' })
+  await until(() => !isAlive(pidOf('a.start')))
+  test.ok(isAlive(pidOf('b.start')))
+  test.ok(isAlive(pidOf('a.stop')))
+  abort.abort()
+  for (const outcome of await Promise.all(others)) test.match(outcome, { kind: 'cancelled' })
+})
+
 t.test('runner: the daemon dies while a script runs -> its next life ends the script and what that began, then looks', async test => {
   const before = bench(test, { foreign: { svc: 'if [ "$1" = status ]; then [ -e "$WORK/up" ] && echo running || echo stopped; exit; fi; sleep 300 & echo $! >"$WORK/pid"; wait; : >"$WORK/up"' } })
   const started = before.run('svc', [], 'start')
