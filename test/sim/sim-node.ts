@@ -131,7 +131,7 @@ export class SimNode {
     this.isFrozen = false
     this.#life += 1
     this.#generation += 1
-    this.scripts.forget()
+    this.scripts.endLeftBehind()
     this.settings = this.#template.settings(this.#generation, { peerGeneration: this.#peerGeneration, peerSequence: this.#peerSequence, held: this.#held })
     const life = this.#life
     const schedule = (delay: Millis, callback: () => void): Scheduled => this.#schedule(life, delay, callback)

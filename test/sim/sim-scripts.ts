@@ -67,9 +67,9 @@ export class SimScripts {
     this.#cancels.get(`${group}/${attempt}`)?.()
   }
 
-  /** A new life of the daemon does not know the operations of the old one. */
-  forget(): void {
-    this.#cancels.clear()
+  /** A new life of the daemon ends the scripts of the old one before it looks at anything (agent/running-scripts.ts). */
+  endLeftBehind(): void {
+    for (const cancel of [...this.#cancels.values()]) cancel()
   }
 
   operate(effect: Operate, onEnd: OnEnd): void {
@@ -82,7 +82,7 @@ export class SimScripts {
         if (isOver) return
         isOver = true
         this.#cancels.delete(key)
-        if (truth !== null) resources[effect.index] = truth // a script goes on even when its daemon was killed
+        if (truth !== null) resources[effect.index] = truth // a script goes on when its daemon was killed, until the next life
         onEnd({ kind, exitCode: kind === 'ok' || kind === 'running' ? 0 : 1, signal: null, said: [] })
       })
     this.#cancels.set(key, () => {
