@@ -1,6 +1,7 @@
 /**
  * What one life of the daemon leaves for the next: how far the peer was heard (generation and sequence), which groups were
- * held with which epoch, and what haresources said of them. A help, not a promise: decisions never wait for it, and a lost write costs only precision.
+ * held with which epoch, and what haresources said of them. A help, not a promise: decisions never wait for it, and a lost
+ * write costs only precision.
  *
  * Invariants
  *  1. `keep` returns at once; at most one write is under way, and only the newest value waits behind it.
