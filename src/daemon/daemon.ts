@@ -14,7 +14,6 @@ import { createAgentRunner } from '../agent/runner.js'
 import { HaError } from '../base/errors.js'
 import { elapsed, millis, type Instant, type Millis } from '../base/units.js'
 import { peerGroup } from '../cluster/turn.js'
-import { shownState } from '../cluster/turn.js'
 import type { ClusterEffect, ClusterEvent, ClusterSettings, ClusterState, OperatorRequest } from '../cluster/types.js'
 import { formatDiagnostic, isError } from '../config/configuration.js'
 import type { AuthKeys, Configuration } from '../config/types.js'
@@ -28,7 +27,6 @@ import { AgreementService } from '../sync/agreement-service.js'
 import { Exchange } from '../sync/exchange-service.js'
 import type { NetworkWatch } from '../port/network-watch.js'
 import { decodeDatagram } from '../wire/datagram.js'
-import { isHeld } from '../wire/ownership.js'
 import { readHeard, type Heard, type Sender } from '../wire/status.js'
 import { ClusterRunner } from './cluster-runner.js'
 import { clusterSettings } from './cluster-settings.js'
@@ -222,7 +220,7 @@ class Core implements Daemon {
       removal: { projectResourceDir: projectResourceDir(), environment },
       memory: this.#memory,
       safeguards: this.#safeguards,
-      feed: told => this.#sentry.feed(clock.monotonic(), { ...told, addresses: () => this.#heldAddresses() }),
+      feed: told => this.#feedSentry(told),
       networkWatch: this.#networkWatch,
       logger,
       isFirstStart: group => this.#isFirstStart(group),
@@ -296,6 +294,7 @@ class Core implements Daemon {
     this.#safeguards.open()
     this.#agreement.refresh()
     this.#sentry.open()
+    this.#feedSentry({ quietMs: 0, isNews: true }) // the sentry of the life before waits for that
     this.#networkWatch.open({
       onCarrier: (group, trouble) => this.#runner.post({ kind: 'carrier', now: clock.monotonic(), group, trouble }),
       onNote: (level, text) => logger[level]({}, text)
@@ -431,16 +430,8 @@ class Core implements Daemon {
     return this.#unserved.has(group)
   }
 
-  /** As `ip address del` names them, for the sentry. */
-  #heldAddresses(): readonly string[] {
-    return this.#runner.state.groups.flatMap((group, index) => {
-      if (!isHeld(shownState(group))) {
-        this.#held.forget(index)
-        return []
-      }
-      const resources = this.#settings.groups[index]?.resources ?? []
-      return resources.flatMap((_, at) => this.#held.of(index, at, this.#networkWatch.locate(index, at)))
-    })
+  #feedSentry(told: { readonly quietMs: number; readonly isNews: boolean }): void {
+    this.#sentry.feed(this.#options.clock.monotonic(), { ...told, addresses: () => this.#held.list(this.#runner.state, this.#settings, (group, resource) => this.#networkWatch.locate(group, resource)) })
   }
 
   /** What stands in the other node's sector was signed by it like a datagram, and is believed like one. */

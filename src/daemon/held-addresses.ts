@@ -1,16 +1,29 @@
 /**
- * The addresses that the sentry is told to take off when this daemon hangs: of every group held, where they are, or were last
- * when one has vanished and is just being put back. Its return is seen by a daemon that may hang before it has said so.
+ * The addresses that the sentry is told to take off when this daemon hangs or dies: of every group that may have one up, be it
+ * that it is only being looked at, or stopped. Where they are, or were last when one has vanished and is just being put back:
+ * its return is seen by a daemon that may hang before it has said so.
  */
 
+import { addressed } from '../cluster/safety.js'
+import type { ClusterSettings, ClusterState } from '../cluster/types.js'
 import type { LocatedAddress } from '../port/network-watch.js'
 
 export class HeldAddresses {
   /** By group and resource. */
   readonly #last = new Map<number, Map<number, readonly LocatedAddress[]>>()
 
+  /** Of all groups. `locate` is asked with a group and a resource. */
+  list(state: ClusterState, { groups }: ClusterSettings, locate: (group: number, resource: number) => readonly LocatedAddress[] | null): readonly string[] {
+    const exposed = addressed(state)
+    return groups.flatMap(({ resources }, group) => {
+      if (exposed.includes(group)) return resources.flatMap((_, resource) => this.of(group, resource, locate(group, resource)))
+      this.forget(group)
+      return []
+    })
+  }
+
   /**
-   * Of a resource whose group is held.
+   * Of a resource whose group may have its address up.
    *
    * @param located  where its addresses are now; empty or null when nowhere, or when nobody can tell
    * @returns as `ip address del` names them, `10.0.0.5/24@eth0`
@@ -22,7 +35,7 @@ export class HeldAddresses {
     return known.map(one => `${one.address}/${one.prefix}@${one.nic}`)
   }
 
-  /** The group is not held any more. */
+  /** The group surely has none up. */
   forget(group: number): void {
     this.#last.delete(group)
   }

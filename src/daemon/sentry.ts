@@ -27,7 +27,7 @@ export interface SentryOptions {
   readonly settings: ClusterSettings
   /** As for the daemon; the sentry runs one above it. null for ordinary scheduling. */
   readonly realtimePriority: number | null
-  /** Where the pid files of guard and daemon are. */
+  /** Where the daemon notes its scripts, and sentries who of them is fed. */
   readonly runDir: string
   /** A hardware watchdog (`watchdog` of ha.cf), or null. */
   readonly device: string | null
@@ -58,7 +58,7 @@ export class Sentry {
   open(): void {
     if (!existsSync('/bin/bash')) return this.#options.onTrouble('no /bin/bash: nobody ends what this daemon holds when it hangs')
     const { device, program, realtimePriority, runDir } = this.#options
-    const command = ['/bin/bash', program ?? join(packageRoot(), 'bin', 'heartbeat-sentry'), String(process.pid), runDir, ...(device === null ? [] : [device, String(Math.max(shortestResetS, Math.ceil((2 * this.#limits.waitMs) / 1_000)))])]
+    const command = ['/bin/bash', program ?? join(packageRoot(), 'bin', 'heartbeat-sentry'), String(process.pid), runDir, seconds(this.#limits.orphanMs), ...(device === null ? [] : [device, String(Math.max(shortestResetS, Math.ceil((2 * this.#limits.waitMs) / 1_000)))])]
     const [file = '', ...args] = realtimePriority === null ? command : ['chrt', '-r', String(Math.min(99, realtimePriority + 1)), ...command]
     // A group of its own: a signal to the daemon's group is not meant for it.
     const child = spawn(file, args, { stdio: ['pipe', 'ignore', 'inherit'], detached: true, env: sentryEnvironment() })
@@ -109,6 +109,8 @@ interface SentryLimits {
   readonly everyMs: Millis
   /** How long before the peer the sentry acts. */
   readonly aheadMs: Millis
+  /** After the last line of a daemon that has died; a hold does not count for it. */
+  readonly orphanMs: Millis
 }
 
 /** Until the next line; a hold (`quietMs`, see the effect `send-status`) is waited for to its end, as the peer does, and no longer. */
@@ -124,9 +126,12 @@ export function limitsOf(settings: Pick<ClusterSettings, 'timing' | 'safety'>): 
   const { arbiter, fencing, lease } = settings.safety
   const leases = [...(lease === null ? [] : [lease.leaseMs]), ...(arbiter === null ? [] : [arbiter.ttlMs])]
   const shortest = Math.min(...leases)
-  const [most, ahead] = leases.length > 0 && fencing === null ? [shortest, guardOf(millis(shortest))] : [deadtimeMs, Math.max(15, Math.min(100, deadtimeMs / 5))]
+  const isLeased = leases.length > 0 && fencing === null
+  const [most, ahead] = isLeased ? [shortest, guardOf(millis(shortest))] : [deadtimeMs, Math.max(15, Math.min(100, deadtimeMs / 5))]
   const patience = most - ahead
-  return { waitMs: millis(patience), graceMs: millis(Math.max(50, patience / 4)), everyMs: millis(Math.max(keepaliveMs * 0.9, patience / 5)), aheadMs: millis(ahead) }
+  // To be early does a daemon no good that has died: its next life needs every moment.
+  const orphan = isLeased ? patience : deadtimeMs - Math.max(15, Math.min(25, deadtimeMs / 5))
+  return { waitMs: millis(patience), graceMs: millis(Math.max(50, patience / 4)), everyMs: millis(Math.max(keepaliveMs * 0.9, patience / 5)), aheadMs: millis(ahead), orphanMs: millis(orphan) }
 }
 
 /** Nothing of ours but where systemd listens. */

@@ -30,7 +30,7 @@ interface Watched {
 }
 
 /** The real sentry, with recorders in place of `ip` and `systemd-notify`, and a file in place of /dev/watchdog. */
-function watch(t: Test, environment: Readonly<Record<string, string>> = {}, begins = ''): Watched {
+function watch(t: Test, environment: Readonly<Record<string, string>> = {}, { begins = '', orphanS = 30 } = {}): Watched {
   const folder = t.testdir({
     bin: { ip: '', 'systemd-notify': '', logger: '#!/bin/sh\n' },
     watchdog: ''
@@ -40,7 +40,7 @@ function watch(t: Test, environment: Readonly<Record<string, string>> = {}, begi
   script(join(bin, 'systemd-notify'), `echo "$1" >>${folder}/notified`)
   script(join(bin, 'logger'), ':')
   const device = join(folder, 'watchdog')
-  const daemon = spawn('/bin/sh', ['-c', `${begins} /bin/bash ${program} $$ ${folder} ${device}; wait`], {
+  const daemon = spawn('/bin/sh', ['-c', `${begins} /bin/bash ${program} $$ ${folder} ${orphanS} ${device}; wait`], {
     stdio: ['pipe', 'ignore', 'pipe'],
     detached: true,
     env: { PATH: `${bin}:/usr/bin:/bin`, ...environment }
@@ -91,7 +91,7 @@ t.test('sentry: no line within the limit -> takes every address off, and kills t
 
 t.test('sentry: the daemon hangs with children at work -> they are ended with it, before the addresses are taken off for good', async t => {
   const list = join(t.testdirName, 'children')
-  const watched = watch(t, {}, `sleep 1000 & echo $! >${list}; setsid sh -c 'sleep 1000 & echo $! >>${list}; wait' & echo $! >>${list};`)
+  const watched = watch(t, {}, { begins: `sleep 1000 & echo $! >${list}; setsid sh -c 'sleep 1000 & echo $! >>${list}; wait' & echo $! >>${list};` })
   await until(t, () => lines(list).length === 3)
   const children = lines(list).map(Number)
   t.teardown(() => {
@@ -147,47 +147,69 @@ t.test('sentry: the limit passes in the middle of a line -> a sign of life, and 
   t.equal(watched.device(), '..V', 'an empty line is none of ours')
 })
 
-t.test('sentry: end of file, and neither a guard nor a daemon lives -> takes the addresses off, since nobody else will', async t => {
-  const watched = watch(t)
-  watched.feed('0.1 0.05 10.0.0.5/24@eth0')
+t.test('sentry: end of file, and no next life speaks in time -> takes the addresses off before the other node may; a hold does not count', async t => {
+  const watched = watch(t, {}, { orphanS: 0.3 })
+  watched.feed('60 1 10.0.0.5/24@eth0')
   await until(t, () => watched.device() === '.')
+  const fed = performance.now()
   watched.close()
   t.equal(await watched.died, null)
+  t.ok(performance.now() - fed > 250, 'the next life had its time')
   t.strictSame(watched.dropped(), ['address del 10.0.0.5/24 dev eth0'])
+  t.match(watched.said(), /the daemon is gone, and nobody has spoken in its place for 0.3\d* s: addresses taken off/)
 })
 
-t.test('sentry: end of file with a script still at work, and nobody is left -> the script is ended before the addresses go; another process of that number is not', async t => {
-  const watched = watch(t)
-  const [script, stranger] = [0, 1].map(() => spawn('/bin/sh', ['-c', 'sleep 1000; :'], { detached: true, stdio: 'ignore' }).pid ?? 0) as [number, number]
+t.test('sentry: end of file with a script still at work -> it is ended before the addresses go; one of a next life is not, nor another process of its number', async t => {
+  const watched = watch(t, {}, { orphanS: 1 })
+  const begun: number[] = []
+  const begin = (): number => {
+    const pid = spawn('/bin/sh', ['-c', 'sleep 1000; :'], { detached: true, stdio: 'ignore' }).pid ?? 0
+    begun.push(pid)
+    return pid
+  }
+  const note = (pid: number, startedAt = statOf(pid)?.startedAt ?? 0): void => writeFileSync(join(watched.folder, 'scripts', String(pid)), `${startedAt} start IPaddr2::10.0.0.5\n`)
   t.teardown(() => {
-    for (const pid of [script, stranger]) if (lifeOf(pid) === 'alive') process.kill(-pid, 'SIGKILL')
+    for (const pid of begun) if (lifeOf(pid) === 'alive') process.kill(-pid, 'SIGKILL')
   })
   mkdirSync(join(watched.folder, 'scripts'))
-  writeFileSync(join(watched.folder, 'scripts', String(script)), `${statOf(script)?.startedAt ?? 0} start IPaddr2::10.0.0.5\n`)
-  writeFileSync(join(watched.folder, 'scripts', String(stranger)), '4711 start IPaddr2::10.0.0.5\n')
-  watched.feed('0.1 0.05 10.0.0.5/24@eth0')
+  const [script, stranger] = [begin(), begin()]
+  note(script)
+  note(stranger, 4711)
+  watched.feed('30 1 10.0.0.5/24@eth0')
   await until(t, () => watched.device() === '.')
   watched.close()
+  const closed = performance.now()
+  await until(t, () => performance.now() - closed > 100) // the kernel counts hundredths of a second
+  const next = begin()
+  note(next)
   t.equal(await watched.died, null)
   await until(t, () => lifeOf(script) === 'gone')
-  t.equal(lifeOf(stranger), 'alive')
+  t.strictSame([lifeOf(stranger), lifeOf(next)], ['alive', 'alive'])
   t.strictSame(watched.dropped(), ['address del 10.0.0.5/24 dev eth0'])
 })
 
-t.test('sentry: end of file, since the daemon died under its guard -> ends, touches nothing, leaves the watchdog counting', async t => {
+t.test('sentry: end of file, and the sentry of a next life is fed -> ends, touches nothing, leaves the watchdog counting', async t => {
   const watched = watch(t)
-  writeFileSync(join(watched.folder, 'guard.pid'), `${process.pid}\n`)
-  watched.feed('30 0.05 10.0.0.5/24@eth0')
+  watched.feed('30 1 10.0.0.5/24@eth0')
   await until(t, () => watched.device() === '.')
+  const mark = join(watched.folder, 'sentry.pid')
+  t.match(readFileSync(mark, 'utf8'), /^\d+\n$/, 'it has said that it is fed')
   watched.close()
+  writeFileSync(mark, `${process.pid}\n`)
   t.equal(await watched.died, null)
   t.strictSame([watched.dropped(), watched.device()], [[], '.'])
 })
 
-t.test('sentry: end of file after everything stood still for longer than the limit -> takes the addresses off, guard or no guard', async t => {
+t.test('sentry: end of file before the first line -> ends, as nothing was held', async t => {
+  const watched = watch(t)
+  watched.close()
+  t.equal(await watched.died, null)
+  t.strictSame([watched.dropped(), existsSync(join(watched.folder, 'sentry.pid'))], [[], false])
+})
+
+t.test('sentry: end of file after everything stood still for longer than the limit -> takes the addresses off at once', async t => {
   const watched = watch(t)
   const group = -(watched.daemon.pid ?? 0)
-  writeFileSync(join(watched.folder, 'guard.pid'), `${process.pid}\n`)
   watched.feed('0.2 20 10.0.0.5/24@eth0')
   await until(t, () => watched.device() === '.')
   process.kill(group, 'SIGSTOP')
@@ -198,6 +220,7 @@ t.test('sentry: end of file after everything stood still for longer than the lim
   t.equal(await watched.died, null)
   t.strictSame([watched.dropped(), watched.device()], [['address del 10.0.0.5/24 dev eth0'], '.'])
   t.match(watched.said(), /the daemon is gone, and had said nothing for more than 0.2 s/)
+  t.ok(performance.now() - stopped < 20_000)
 })
 
 t.test('sentry: under systemd with WatchdogSec -> systemd is told while the daemon feeds, not more often than it asks', async t => {
@@ -221,6 +244,10 @@ t.test('limits: the sentry acts before the peer may', async t => {
   t.equal(limitsOf(settings(500, { lease })).waitMs, 2_000, 'the peer waits for the lease')
   const fencing = { delayMs: millis(1_000), timeoutMs: millis(60_000), retryMs: millis(10_000) }
   t.equal(limitsOf(settings(500, { lease, fencing })).waitMs, 400, 'a shot may come after deadtime')
+  t.equal(limitsOf(settings(500)).orphanMs, 475, 'the next life of a daemon that died needs every moment')
+  t.equal(limitsOf(settings(60)).orphanMs, 45)
+  t.equal(limitsOf(settings(500, { lease })).orphanMs, 2_000)
+  t.equal(limitsOf(settings(500, { lease, fencing })).orphanMs, 475)
   t.equal(patienceOf(limitsOf(settings(500)), 0), 400)
   t.equal(patienceOf(limitsOf(settings(500)), 60_000), 59_900, 'a hold ends for the peer when it is over, not a deadtime later')
   t.equal(patienceOf(limitsOf(settings(500, { lease })), 10_000), 9_000)

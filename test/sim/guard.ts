@@ -21,8 +21,8 @@ export class SimGuard {
   readonly #mostMs: number
   readonly #onHungry: () => void
   #dueAt = Number.POSITIVE_INFINITY
-  /** The same by the clock on the wall, which goes on while the host sleeps. */
-  #lateAt = Number.POSITIVE_INFINITY
+  /** By the clock on the wall, which goes on while the host sleeps. */
+  #fedAt = Number.POSITIVE_INFINITY
   #watching: Scheduled | null = null
 
   constructor(clock: VirtualClock, mostMs: number, onHungry: () => void) {
@@ -33,13 +33,13 @@ export class SimGuard {
 
   /** The daemon lives; its silence is no hang for `quietMs`. */
   feed(quietMs: number): void {
-    this.#dueAt = this.#clock.monotonic() + Math.max(this.#mostMs, quietMs)
-    this.#lateAt = this.#dueAt
+    this.#fedAt = this.#clock.monotonic()
+    this.#dueAt = this.#fedAt + Math.max(this.#mostMs, quietMs)
   }
 
-  /** The daemon is gone. */
+  /** The daemon is gone: its next life must feed in time, and a hold does not count. */
   orphan(): void {
-    if (this.#clock.monotonic() >= this.#lateAt) this.#dueAt = this.#clock.monotonic()
+    this.#dueAt = Math.min(this.#dueAt, this.#fedAt + this.#mostMs)
     this.watch()
   }
 
@@ -68,6 +68,6 @@ export class SimGuard {
   off(): void {
     this.end()
     this.#dueAt = Number.POSITIVE_INFINITY
-    this.#lateAt = Number.POSITIVE_INFINITY
+    this.#fedAt = Number.POSITIVE_INFINITY
   }
 }

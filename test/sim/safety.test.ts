@@ -350,3 +350,21 @@ t.test('lease: a group is being stopped slowly when its host falls asleep and it
   t.notOk(holdsAddress(s, 'alpha'))
   t.end()
 })
+
+t.test('lease: the owner is on hold when its daemon dies, and is started again late, cut off from everything -> the hold of a dead daemon keeps no address up', t => {
+  for (let seed = 1; seed <= 20; seed += 1) {
+    const s = settled({ methods: ['lease'], seed })
+    s.node('alpha').request({ kind: 'hold', durationMs: millis(5_000), reason: 'snapshot' })
+    s.passes(1_000)
+    s.node('alpha').kill()
+    s.passes(200) // beta hears from the host of alpha that nobody is there
+    s.cut()
+    diskLost(s, 'alpha', true)
+    s.passes(3_600 + seed * 15)
+    s.node('alpha').boot()
+    s.until('beta serves', () => s.runsOn('beta'), 3_000)
+    s.passes(2_000) // the rule of one owner is checked all the time
+    t.equal(s.holderOf(), 'beta')
+  }
+  t.end()
+})

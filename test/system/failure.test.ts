@@ -1,6 +1,7 @@
 /** Crashes, hangs and full disks, with real daemons. The simulation covers the orders of events; here the system is real. */
 
 import t from 'tap'
+import { heldBy, Holdings } from '../bench/holdings.js'
 import { monotonicMs } from '../lab/command.js'
 import type { Probe } from '../lab/probe.js'
 import { Cluster, address, deadtimeMs, group, needsLab, overlaps, soonMs } from './cluster.js'
@@ -93,6 +94,25 @@ t.test('daemon: killed after haresources was edited -> its next life says what i
   await cluster.n1.run(['kill', '-KILL', String(cluster.n1.daemonPid())])
   await cluster.logs(cluster.n1, /does not name Recorder::app there any more\. Recorder::app may still run here/)
   test.strictSame(cluster.story(), ['n1 start'])
+})
+
+t.test('daemon: killed, and its guard stands still -> its sentry takes the address off before the peer has it; the late next life yields', needsLab, async test => {
+  const cluster = await Cluster.running(test, { autoFailback: 'off' })
+  const holdings = await Holdings.of(cluster.lab, address)
+  const guard = (await cluster.n1.run(['cat', '/run/heartbeat/guard.pid'])).trim()
+  await cluster.n1.run(['kill', '-STOP', guard])
+  const killed = monotonicMs()
+  await cluster.n1.run(['kill', '-KILL', String(cluster.n1.daemonPid())])
+  await cluster.runs(cluster.n2)
+  await cluster.lab.waitFor('n2 alone holds the address', async () => (await cluster.lab.holdersOf(address)).join() === 'n2', soonMs)
+  await cluster.n1.run(['kill', '-CONT', guard])
+  await cluster.settled()
+  test.strictSame(await cluster.lab.holdersOf(address), ['n2'])
+  const bothMs = heldBy(2, holdings.spans, killed, monotonicMs())
+  await holdings.stop()
+  test.comment(`both held it for ${bothMs.toFixed(0)} ms`)
+  test.ok(bothMs < slackMs)
+  test.equal((await cluster.groupOn(cluster.n1))?.here, 'stopped')
 })
 
 t.test('daemon: killed with its guard -> the peer takes over; the next start on that node ends with one holder', needsLab, async test => {
