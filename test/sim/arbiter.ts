@@ -37,8 +37,10 @@ export class SimArbiter {
   readonly #leases = new Map<string, { expiresAt: number }>()
   readonly #keys = new Map<string, Key>()
   readonly isReachable = [true, true]
-  isUp = true
   slowMs = 0
+  /** How often it came back. */
+  restarts = 0
+  #isUp = true
 
   constructor(clock: VirtualClock, prng: Prng, ttlMs: number) {
     this.#clock = clock
@@ -46,8 +48,19 @@ export class SimArbiter {
     this.#ttlMs = ttlMs
   }
 
+  get isUp(): boolean {
+    return this.#isUp
+  }
+
+  /** What has run out by now is gone; the time of the others stands still. */
+  goDown(): void {
+    this.#collect()
+    this.#isUp = false
+  }
+
   restarted(): void {
-    this.isUp = true
+    this.#isUp = true
+    this.restarts += 1
     for (const lease of this.#leases.values()) lease.expiresAt = this.#clock.monotonic() + this.#ttlMs
   }
 
@@ -68,15 +81,20 @@ export class SimArbiter {
 
   #travel(node: 0 | 1, arrive: () => void): void {
     this.#clock.schedule(millis(this.#prng.between(1, this.slowMs === 0 ? 4 : this.slowMs)), () => {
-      if (this.isUp && this.isReachable[node] === true) arrive()
+      if (this.#isUp && this.isReachable[node] === true) arrive()
     })
+  }
+
+  #collect(): void {
+    const now = this.#clock.monotonic()
+    for (const [id, known] of this.#leases) if (known.expiresAt <= now) this.#leases.delete(id)
+    for (const [group, key] of this.#keys) if (!this.#leases.has(leaseOf(key))) this.#keys.delete(group)
   }
 
   #serve(caller: Caller, request: { readonly number: number; readonly wanted: readonly string[] }): Answer {
     const now = this.#clock.monotonic()
     const { node, generation } = caller
-    for (const [id, known] of this.#leases) if (known.expiresAt <= now) this.#leases.delete(id)
-    for (const [group, key] of this.#keys) if (!this.#leases.has(leaseOf(key))) this.#keys.delete(group)
+    this.#collect()
     this.#leases.set(leaseOf(caller), { expiresAt: now + this.#ttlMs })
     const isOlder = (key: Key): boolean => key.node === node && (key.generation < generation || (key.generation === generation && key.exchange < request.number))
     for (const [group, key] of this.#keys) if (isOlder(key) && !request.wanted.includes(group)) this.#keys.delete(group)

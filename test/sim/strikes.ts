@@ -127,7 +127,7 @@ function begin(field: Battlefield, strike: Strike): (() => void) | null {
         around.arbiter.slowMs = 0
       }
     case 'arbiter-restart':
-      around.arbiter.isUp = false
+      around.arbiter.goDown()
       return () => around.arbiter.restarted()
     case 'ping-lost':
       return silence(around, struck)

@@ -63,6 +63,7 @@ export class World {
   readonly #options: WorldOptions
   #broken: string | null = null
   #events = 0
+  #arbiterRestarts = 0
   #moment = -1
   #atMoment = 0
 
@@ -217,7 +218,10 @@ export class World {
 
   #glanceAgain(): void {
     this.#later(glanceMs, () => {
-      this.checkers.glance(this.network.isWell)
+      const { restarts } = this.around.arbiter
+      // Its leases begin their time anew: whoever waits for a key of somebody gone begins to wait anew.
+      this.checkers.glance(this.network.isWell && restarts === this.#arbiterRestarts)
+      this.#arbiterRestarts = restarts
       this.#glanceAgain()
     })
   }
