@@ -200,6 +200,19 @@ t.test('sentry: end of file, and the sentry of a next life is fed -> ends, touch
   t.strictSame([watched.dropped(), watched.device()], [[], '.'])
 })
 
+t.test('sentry: the daemon is gone, and somebody else still has the other end of the pipe -> as at the end of file, once the limit is over', async t => {
+  const pipe = join(t.testdirName, 'pipe')
+  const watched = watch(t, {}, { begins: `mkfifo ${pipe}; exec 3<&0; { cat <&3; exec sleep 1000; } >${pipe} & exec <${pipe};` })
+  const daemon = watched.daemon.pid ?? 0
+  t.teardown(() => process.kill(-daemon, 'SIGKILL'))
+  watched.feed('0.2 1 10.0.0.5/24@eth0')
+  await until(t, () => watched.device() === '.')
+  process.kill(daemon, 'SIGKILL')
+  t.equal(await watched.died, 'SIGKILL')
+  await until(t, () => watched.dropped().length === 1)
+  t.strictSame(watched.dropped(), ['address del 10.0.0.5/24 dev eth0'])
+})
+
 t.test('sentry: end of file before the first line -> ends, as nothing was held', async t => {
   const watched = watch(t)
   watched.close()
