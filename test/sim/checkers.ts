@@ -73,6 +73,8 @@ export class Checkers {
   readonly #moving = new Map<string, { since: number; state: GroupStateName }>()
   /** When a node last started a part of a group while it heard nobody, by `node/group`. */
   readonly #aloneAt = new Map<string, number>()
+  /** When a node began to start a group of which nothing ran there, by `node/group`. */
+  readonly #begunAt = new Map<string, number>()
   #glancedAt = 0
   /** The longest times seen, to know how far the bounds are from life. */
   idleLongestMs = 0
@@ -103,6 +105,7 @@ export class Checkers {
     const runsThere = other.isPowered && (other.truth[group]?.some(Boolean) ?? false)
     const shown = shownBy(other, group)
     const now = this.#options.now()
+    if (node.truth[group]?.some(Boolean) !== true) this.#begunAt.set(`${node.name}/${group}`, now)
     const aloneAt = (one: SimNode): number => this.#aloneAt.get(`${one.name}/${group}`) ?? Number.NEGATIVE_INFINITY
     if (standing === 'dead') this.#aloneAt.set(`${node.name}/${group}`, now)
     const isGoingOn = node.truth[group]?.[0] === true
@@ -111,8 +114,9 @@ export class Checkers {
     const isNewThere = now - aloneAt(other) <= newsMs
     // One that was permitted beside a daemon that is gone goes on beside its recordings, which nobody can tell from itself.
     const isRecording = isGoingOn && !other.isAlive && aloneAt(node) >= other.endedAt
-    // So does one beside a recording of a daemon that goes on; where a right proves something, that is no excuse.
-    const isOldNews = isGoingOn && state !== undefined && this.#isOld(other, state.peer)
+    // So does one beside what the other said before it started it, or beside a recording of it; where a right proves something, that is no excuse.
+    const saidAt = state === undefined ? Number.POSITIVE_INFINITY : this.#newestSaidAt(other, state.peer)
+    const isOldNews = isGoingOn && (saidAt < (this.#begunAt.get(`${other.name}/${group}`) ?? 0) || now - saidAt > newsMs)
     const isUnknowable = isRecording || (!this.#isStrict && (standing === 'left' || isCrossing || isNewThere || isOldNews))
     if (runsThere && standing !== 'dead' && !isUnknowable) {
       this.#options.say(`${node.name} starts group ${group} while ${other.name} really runs it (${shown}) and counts as ${standing}`)
@@ -138,10 +142,9 @@ export class Checkers {
     if (this.#saidAt.size > saidMost && oldest.done !== true) this.#saidAt.delete(oldest.value)
   }
 
-  /** Whether the newest that somebody heard of the node was said longer ago than a wire takes. */
-  #isOld(node: SimNode, { generation, window }: PeerState): boolean {
-    const saidAt = this.#saidAt.get(`${node.name} ${generation ?? 0}.${window.newest}`)
-    return saidAt === undefined || this.#options.now() - saidAt > newsMs
+  /** When the newest was said that somebody heard of the node; long ago when that is forgotten. */
+  #newestSaidAt(node: SimNode, { generation, window }: PeerState): number {
+    return this.#saidAt.get(`${node.name} ${generation ?? 0}.${window.newest}`) ?? Number.NEGATIVE_INFINITY
   }
 
   /** `isConnected`: no wire is cut and nothing is being lost. */
