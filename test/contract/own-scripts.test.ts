@@ -48,6 +48,9 @@ const queueManagerPid = '/var/mqm/sockets/LADDER/pid'
 /** Its process is there, and is no zombie. */
 const queueManagerLives = `grep -q '^State:.[^Z]' /proc/$(cat ${queueManagerPid})/status`
 
+/** Until it is gone: as long as one of its threads is, it counts as running. A zombie of one thread is gone. */
+const killQueueManager = `pid=$(cat ${queueManagerPid}); kill -9 $pid; timeout 10 sh -c 'while grep -Eqs "^State:.[^Z]|^Threads:.([2-9]|[1-9][0-9])" /proc/$0/status; do sleep 0.02; done' $pid`
+
 const ladder: readonly Rung[] = [
   address('bare address', 'IPaddr', '10.99.0.5', '10.99.0.5/32'),
   address('mask and broadcast', 'IPaddr', '10.99.0.5/24/10.99.0.255', '10.99.0.5/32'),
@@ -101,7 +104,7 @@ const ladder: readonly Rung[] = [
       })
       return ['LADDER']
     },
-    breakIt: world => world.inside(`kill -9 $(cat ${queueManagerPid})`),
+    breakIt: world => world.inside(killQueueManager),
     isThere: world => world.holds(queueManagerLives),
     impossible: { 'unknown queue manager': ['NONE'], 'bad name': ["a'b"] },
     limitMs: 60_000,
