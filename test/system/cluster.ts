@@ -216,8 +216,11 @@ export function overlaps(deeds: readonly Deed[], deaths: readonly { readonly nod
   return found
 }
 
+/** Both nodes hear each other, every group has an owner, and nothing of it is on its way, up or down, on either. */
 function isSettled(status: StatusReport): boolean {
-  return status.phase === 'active' && status.nodes.every(node => node.state === 'active') && status.groups.every(one => one.owner !== null && [one.here, one.there].includes('running'))
+  const isOnItsWay = (state: string | null): boolean => state !== null && ['claimed', 'starting', 'stopping', 'unknown'].includes(state)
+  const isAtRest = (one: GroupReport): boolean => one.owner !== null && [one.here, one.there].includes('running') && ![one.here, one.there].some(isOnItsWay)
+  return status.phase === 'active' && status.nodes.every(node => node.state === 'active') && status.groups.every(isAtRest)
 }
 
 /** Arguments: name, operation. A stop is noted when it is done, a start when it begins, so an overlap cannot hide. */
