@@ -209,7 +209,7 @@ t.test('real-time priority: the daemon and its sentry have it; scripts, what the
   }
   await cluster.start(cluster.n1, cluster.n2)
   await cluster.settled()
-  const listed = await cluster.n1.run(['sh', '-c', 'for one in /proc/[0-9]*; do { read -r stat <$one/stat && echo "$stat|$(tr "\\0" " " <$one/cmdline)"; } 2>/dev/null; done'])
+  const listed = await cluster.n1.run(['sh', '-c', 'for one in /proc/[0-9]*; do { read -r stat <$one/stat && echo "$stat|$(tr "\\0" " " <$one/cmdline)"; } 2>/dev/null || :; done'])
   const processes = listed.split('\n').filter(line => line !== '').map(line => {
     const [stat = '', words = ''] = line.split('|')
     return { words, priority: ownPriority(stat) }
