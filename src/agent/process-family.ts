@@ -76,7 +76,7 @@ async function groupEnds(leader: number, withinMs: Millis, clock: Clock): Promis
 }
 
 /** Each member that is not gone, `pid 4711 (sleep) in state D`; a killed one may have threads that wait for a disk. */
-function livingMembers(group: number): readonly { readonly pid: number; readonly text: string }[] {
+export function livingMembers(group: number): readonly { readonly pid: number; readonly text: string }[] {
   const found: { readonly pid: number; readonly text: string }[] = []
   for (const entry of readdirSync('/proc')) {
     if (!/^\d+$/.test(entry)) continue

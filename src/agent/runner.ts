@@ -197,7 +197,7 @@ class ProcessRunner implements ScriptRunner {
       }))
       const ending = await this.#first(exited, remainingMs, signal)
       if (ending.kind === 'exited') {
-        if (child.pid !== undefined) this.#running.ended(child.pid)
+        if (child.pid !== undefined) await this.#running.afterExit(child.pid, request, ending.signal)
         return this.#settled(request, script, startedAt, ending, output, errors)
       }
       const family = child.pid === undefined ? { notes: [] } : await this.#running.end(child.pid, request)

@@ -19,8 +19,8 @@ import { join } from 'node:path'
 import { after, millis, type Millis } from '../base/units.js'
 import type { AgentRequest } from '../port/agent-runner.js'
 import type { Clock } from '../port/clock.js'
-import { isGone, statOf, type ProcessStat } from '../process/life.js'
-import { endFamily, pause, signalGroup, type EndedFamily } from './process-family.js'
+import { isGone, lifeOf, statOf, type ProcessStat } from '../process/life.js'
+import { endFamily, livingMembers, pause, signalGroup, type EndedFamily } from './process-family.js'
 
 export interface RunningScriptsOptions {
   readonly clock: Clock
@@ -79,14 +79,10 @@ export class RunningScripts {
     this.#note(script)
   }
 
-  ended(pid: number): void {
-    this.#running.delete(pid)
-    try {
-      unlinkSync(this.#file(pid))
-    } catch (error) {
-      // What stays is harmless: a next life finds that no such process is there.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#options.onTrouble(`the note of a script that has ended stays: ${String(error)}`)
-    }
+  /** The script has ended. One that was killed did not end what it had begun. */
+  async afterExit(pid: number, request: AgentRequest, signal: string | null): Promise<void> {
+    if (signal === null) this.#ended(pid)
+    else await this.end(pid, request)
   }
 
   /** Kills, without waiting for anything, what is starting one of these resources. */
@@ -111,10 +107,20 @@ export class RunningScripts {
     }
   }
 
+  #ended(pid: number): void {
+    this.#running.delete(pid)
+    try {
+      unlinkSync(this.#file(pid))
+    } catch (error) {
+      // What stays is harmless: a next life finds that no such process is there.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#options.onTrouble(`the note of a script that has ended stays: ${String(error)}`)
+    }
+  }
+
   async #end(script: RunningScript, processGroup: number): Promise<EndedFamily> {
     const { clock, graceMs } = this.#options
     const family = await endFamily({ leader: processGroup, graceMs, clock })
-    this.ended(script.pid)
+    this.#ended(script.pid)
     // One that only looks changes nothing, whenever it goes on.
     if (script.operation !== 'start' && script.operation !== 'stop') return family
     for (const pid of family.left) {
@@ -130,7 +136,7 @@ export class RunningScripts {
   #stuckOn(word: string): readonly RunningScript[] {
     const found = this.#stuck.filter(one => one.word === word)
     const gone = found.filter(one => !isThere(one, statOf(one.pid)))
-    for (const one of gone) this.ended(one.pid)
+    for (const one of gone) this.#ended(one.pid)
     this.#stuck = this.#stuck.filter(one => !gone.includes(one))
     return found.filter(one => !gone.includes(one))
   }
@@ -149,8 +155,9 @@ export class RunningScripts {
     return this.#noted().flatMap(pid => {
       const [, startedAt, operation = '', word = ''] = /^(\d+) (\S+) (.*)$/m.exec(readFileSync(this.#file(pid), 'utf8')) ?? []
       const script = { pid, startedAt: Number(startedAt), operation, word }
-      if (isThere(script, statOf(pid))) return [script]
-      this.ended(pid)
+      const stat = statOf(pid)
+      if (isThere(script, stat) || ((stat === null || isGone(stat)) && isKilledInPart(pid))) return [script]
+      this.#ended(pid)
       return []
     })
   }
@@ -168,6 +175,9 @@ export class RunningScripts {
     return join(this.#folder, String(pid))
   }
 }
+
+/** It was killed with what it began, and a part of that is still there. What a script leaves behind in order was not killed. */
+const isKilledInPart = (leader: number): boolean => livingMembers(leader).some(({ pid }) => lifeOf(pid) === 'ending')
 
 const textOf = ({ operation, pid, word }: RunningScript): string => `${operation} of ${word} (pid ${pid})`
 

@@ -1,6 +1,6 @@
 import { createHook } from 'node:async_hooks'
 import { spawn } from 'node:child_process'
-import { chmodSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import t, { type Test } from 'tap'
@@ -8,6 +8,7 @@ import { createAgentRunner, type ScriptRunner } from '../../src/agent/runner.js'
 import { instant, millis } from '../../src/base/units.js'
 import type { AgentOperation, AgentOutcome } from '../../src/port/agent-runner.js'
 import type { Clock } from '../../src/port/clock.js'
+import { statOf } from '../../src/process/life.js'
 import { freezable, noLoop } from '../lease/real-storage.js'
 
 const clock: Clock = {
@@ -261,6 +262,29 @@ t.test('runner: a script waits for a disk and not even SIGKILL ends it -> its re
   test.match(await stopped, { kind: 'ok' })
   test.match(await before.run('svc', args, 'status'), { kind: 'stopped' })
   test.strictSame(readdirSync(join(before.folder, 'run', 'scripts')), [])
+})
+
+t.test('runner: a script was killed by somebody, and a part of what it began waits for a disk -> it is not over before that is gone, in this life and in the next', { skip: noLoop }, async test => {
+  const disk = freezable(test)
+  const before = bench(test, { foreign: { svc: '[ "$2" != start ] || { echo $$ >"$WORK/pid"; (echo x >"$1/x"); }; [ "$2" != status ] || echo stopped' } })
+  const args = [disk.directory]
+  disk.freeze()
+  const started = before.run('svc', args, 'start')
+  const leader = (): number => (existsSync(join(before.folder, 'pid')) ? pidIn(before.folder, 'pid') : 0)
+  const childOf = (pid: number): number => Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'))
+  await until(() => leader() > 0 && statOf(childOf(leader()))?.state === 'D')
+  const notes = join(before.folder, 'run', 'scripts')
+  const note = readFileSync(join(notes, `${leader()}`))
+  process.kill(-leader(), 'SIGKILL')
+  test.match(await started, { kind: 'failed', signal: 'SIGKILL' })
+  const cannotTell = { kind: 'failed', said: [/^start of svc::.* \(pid \d+\) cannot be ended: it waits in the kernel$/] }
+  test.match(await before.run('svc', args, 'status'), cannotTell)
+  // A daemon that was killed with its scripts, as by its sentry, has noted no more than this.
+  for (const name of readdirSync(notes)) rmSync(join(notes, name))
+  writeFileSync(join(notes, `${leader()}`), note)
+  test.match(await before.nextLife().run('svc', args, 'status'), cannotTell)
+  disk.thaw()
+  test.match(await before.run('svc', args, 'stop'), { kind: 'ok' })
 })
 
 t.test('runner: the daemon died after a script had ended, and its number was given away -> nobody is ended', async test => {
