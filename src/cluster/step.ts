@@ -276,7 +276,7 @@ function onWoke(turn: Turn, stallMs: Millis, cause: string | null): void {
   }
 }
 
-/** What the peer acknowledged before the stall, and showed then, may long be untrue: a claim is made known anew, and nobody is deaf yet. */
+/** What the peer acknowledged and showed before the stall may long be untrue: claims are made known anew, and nobody is deaf yet. */
 function voidClaims(turn: Turn): void {
   turn.state = { ...turn.state, peer: { ...turn.state.peer, acknowledgedAt: turn.now } }
   for (const [index, group] of turn.state.groups.entries()) if (group.claim !== null) changeGroup(turn, index, { claim: { sequence: null } })

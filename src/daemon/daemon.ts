@@ -225,6 +225,7 @@ class Core implements Daemon {
       logger,
       isFirstStart: group => this.#isFirstStart(group),
       commandOf: (group, index) => this.#settings.groups[group]?.resources[index]?.command ?? '',
+      wordsOf: id => this.#settings.groups.find(group => group.id === id)?.resources.map(resource => resource.word) ?? [],
       compare: theirs => this.#agreement.compare(theirs),
       post: event => this.#runner.post(event),
       onExit: isClean => this.#end(isClean)

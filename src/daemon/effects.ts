@@ -8,7 +8,6 @@ import { readFileSync } from 'node:fs'
 import type { ScriptRunner } from '../agent/runner.js'
 import { unreachable } from '../base/invariant.js'
 import type { ClusterEffect, ClusterEvent } from '../cluster/types.js'
-import { keyId } from '../config/configuration.js'
 import type { AuthKeys, Configuration } from '../config/types.js'
 import type { ControlReply } from '../control/server.js'
 import type { AgentOutcome } from '../port/agent-runner.js'
@@ -51,6 +50,8 @@ export interface EffectsContext {
   isFirstStart(group: number): boolean
   /** The log line's command for a resource, e.g. `/etc/ha.d/resource.d/IPaddr 10.0.0.5`. */
   commandOf(group: number, index: number): string
+  /** The resources of the group with this id, as in haresources. */
+  wordsOf(id: string): readonly string[]
   /** Asks the peer what its digests stand for; posts `compared`. */
   compare(theirs: Agreement): void
   post(event: ClusterEvent): void
@@ -113,7 +114,7 @@ export class Effects {
         return memory.keep({
           peerGenerations: effect.peerGeneration === null ? {} : { [this.#context.peerName]: effect.peerGeneration },
           peerSequences: effect.peerGeneration === null ? {} : { [this.#context.peerName]: effect.peerSequence },
-          held: effect.held.map(one => ({ ...one, words: this.#wordsOf(one.id) }))
+          held: effect.held.map(one => ({ ...one, words: this.#context.wordsOf(one.id) }))
         })
       case 'fence':
         return this.#context.safeguards.fence(effect)
@@ -207,10 +208,6 @@ export class Effects {
       })
       supervise(`announcing ${resource.word}`, announced)
     }
-  }
-
-  #wordsOf(id: string): readonly string[] {
-    return this.#context.configuration.groups.find(group => keyId(group) === id)?.resources.map(resource => resource.word) ?? []
   }
 
   #answer(effect: ClusterEffect & { kind: 'answer' }): void {

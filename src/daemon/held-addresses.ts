@@ -1,6 +1,6 @@
 /**
- * The addresses that the sentry is told to take off when this daemon hangs or dies: of every group that may have one up, be it
- * that it is only being looked at, or stopped. Where they are, or were last when one has vanished and is just being put back:
+ * The addresses that the sentry is told to take off when this daemon hangs or dies: of every group that may have one up, also
+ * while it is only being looked at or is being stopped. Where they are, or were last when one has vanished and is just being put back:
  * its return is seen by a daemon that may hang before it has said so.
  */
 
