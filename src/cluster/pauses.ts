@@ -88,3 +88,13 @@ export function settleQuarantine(turn: Turn): void {
 function answer(turn: Turn, id: number, ok: boolean, text: string): void {
   turn.effects.push({ kind: 'answer', id, ok, code: ok ? null : 'HA_STANDBY_REFUSED', text })
 }
+
+/** Short stalls are ordinary under load; `heartbeat status` counts them. */
+export function onStallExplained(turn: Turn, cause: string | null): void {
+  turn.isQuiet = true
+  const { stalls } = turn.state
+  if (stalls.last === null) return
+  turn.state = { ...turn.state, stalls: { ...stalls, last: { ...stalls.last, cause } } }
+  if (stalls.last.ms < turn.settings.timing.warntimeMs) return
+  note(turn, 'warn', `This node stood still for ${Math.round(stalls.last.ms)} ms${cause === null ? '' : ` (${cause})`}; that time is not held against ${turn.settings.peerName}`)
+}

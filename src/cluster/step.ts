@@ -27,7 +27,7 @@ import { noteDifferences, nothingCompared, onCompared } from './differences.js'
 import { onLinuxHa } from './linux-ha.js'
 import { onAsked, settleMoves } from './operator.js'
 import { addressed, distrustFarewell, dropUnlooked, healthOf, lapseOf, onArbiter, onCarrier, onConnectivity, onFencedEvent, onFencingTested, onLease, peerTiming, safetyDeadline, settleFence, settleRights, settleWanted, voidProof } from './safety.js'
-import { noteReturn, quietTime, settleHold, settleQuarantine } from './pauses.js'
+import { noteReturn, onStallExplained, quietTime, settleHold, settleQuarantine } from './pauses.js'
 import { countRefused, reportRefused, refusalReportAt } from './refusals.js'
 import { applyGroupStep, changeGroup, groupAt, note, peerGroup, shownState, type Turn } from './turn.js'
 import type { ClusterEffect, ClusterEvent, ClusterSettings, ClusterState, GroupState } from './types.js'
@@ -115,7 +115,9 @@ function record(turn: Turn, event: ClusterEvent): void {
       turn.state = { ...turn.state, isCatchingUp: false }
       return
     case 'woke':
-      return onWoke(turn, event.stallMs, event.cause)
+      return onWoke(turn, event.stallMs)
+    case 'stall-explained':
+      return onStallExplained(turn, event.cause)
     case 'operated': {
       const { group, setup } = groupAt(turn, event.group)
       const context = { now: turn.now, mayGoOn: !isHeldByPeer(turn, event.group) }
@@ -241,13 +243,13 @@ function onPortUnreachable(turn: Turn, link: number): void {
   note(turn, 'info', `The host of ${turn.settings.peerName} answers on ${turn.settings.links[link]?.name ?? ''} that no heartbeat runs there`)
 }
 
-function onWoke(turn: Turn, stallMs: Millis, cause: string | null): void {
+function onWoke(turn: Turn, stallMs: Millis): void {
   const { state, settings, now } = turn
   const { timing } = settings
   const announcedMs = state.hold === null ? 0 : Math.max(0, elapsed(state.sentAt ?? state.startedAt, state.hold.until))
   const patience = Math.max(state.peer.standing.kind === 'alive' ? timing.deadtimeMs : timing.initdeadMs, announcedMs)
   const { stalls: before } = state
-  const stalls = { count: before.count + 1, longestMs: Math.max(before.longestMs, stallMs), totalMs: before.totalMs + stallMs, last: { at: now, ms: stallMs, cause } }
+  const stalls = { count: before.count + 1, longestMs: Math.max(before.longestMs, stallMs), totalMs: before.totalMs + stallMs, last: { at: now, ms: stallMs, cause: null } }
   const links = state.links.map(link => forgiveLink(link, stallMs, now))
   turn.state = { ...state, stalls, links, peer: forgive(state.peer, stallMs, now), isCatchingUp: true }
   const held = state.groups.flatMap((group, index) => (isHeld(stateOf(group.machine.run)) ? [index] : []))
@@ -260,15 +262,10 @@ function onWoke(turn: Turn, stallMs: Millis, cause: string | null): void {
     distrustFarewell(turn)
     voidClaims(turn)
   }
-  const told = `${Math.round(stallMs)} ms${cause === null ? '' : ` (${cause})`}`
   const exposed = addressed(state)
-  if (!isOverdue || exposed.length === 0 || isStillOurs(turn)) {
-    if (stallMs < timing.warntimeMs) return // ordinary under load; `heartbeat status` counts it
-    note(turn, 'warn', `This node stood still for ${told}; that time is not held against ${settings.peerName}`)
-    return
-  }
+  if (!isOverdue || exposed.length === 0 || isStillOurs(turn)) return
   dropUnlooked(turn, exposed)
-  const reason = `this node stood still for ${told}, longer than ${settings.peerName} waits (${patience} ms)`
+  const reason = `this node stood still for ${Math.round(stallMs)} ms, longer than ${settings.peerName} waits (${patience} ms)`
   note(turn, 'crit', `${reason}: releasing everything before looking around`)
   for (const index of held) {
     const { group, setup } = groupAt(turn, index)

@@ -192,7 +192,9 @@ export type ClusterEvent =
   /** A deadline has come; all waiting datagrams have been posted before it. */
   | { readonly kind: 'tick'; readonly now: Instant }
   /** We did not run for `stallMs`; posted before anything that waited meanwhile. */
-  | { readonly kind: 'woke'; readonly now: Instant; readonly stallMs: Millis; readonly cause: string | null }
+  | { readonly kind: 'woke'; readonly now: Instant; readonly stallMs: Millis }
+  /** Why we did not run before the last `woke`, as far as this host knows; found out after everything that could not wait for it. */
+  | { readonly kind: 'stall-explained'; readonly now: Instant; readonly cause: string | null }
   | { readonly kind: 'operated'; readonly now: Instant; readonly group: number; readonly attempt: number; readonly outcome: OperationOutcome }
   | { readonly kind: 'medium'; readonly now: Instant; readonly link: number; readonly trouble: string | null }
   /** The peer's host says that no heartbeat runs there. */

@@ -31,7 +31,7 @@ export interface ClusterRunnerOptions {
   readonly settings: ClusterSettings
   /** Begins an effect; its outcome comes back through `post`. Must not throw. */
   perform(effect: ClusterEffect): void
-  /** What the host knows of why this process did not run for so long; null when nothing. Called before anything else is done. */
+  /** What the host knows of why this process did not run for so long; null when nothing. Called when everything that could not wait for it is done. */
   causeOfStall(stallMs: Millis): string | null
   /** Lets waiting datagrams be read before a tick: one turn of the event loop. */
   yieldOnce(callback: () => void): void
@@ -49,6 +49,8 @@ export class ClusterRunner {
   #isStopped = false
   #armed: Scheduled | null = null
   #armedFor: Instant | null = null
+  /** A stall whose cause is still to be found out. */
+  #unexplainedMs: Millis | null = null
   /** A tick waits for the mail to be read; it will arm the next deadline. */
   #isTickPending = false
 
@@ -76,7 +78,7 @@ export class ClusterRunner {
     this.#isRunning = true
     let isQuiet = this.#armed !== null
     try {
-      for (let next = this.#mailbox.shift(); next !== undefined; next = this.#mailbox.shift()) {
+      for (let next = this.#takeMail(); next !== undefined; next = this.#takeMail()) {
         const before = this.#state
         this.#options.observer?.before(next, before)
         const { state, effects, isQuiet: isStepQuiet } = step(before, next, this.#options.settings)
@@ -95,6 +97,7 @@ export class ClusterRunner {
     this.#isStopped = true
     this.#armed?.cancel()
     this.#armed = null
+    this.#unexplainedMs = null
     this.#mailbox.length = 0
   }
 
@@ -107,7 +110,20 @@ export class ClusterRunner {
     const lateMs = elapsed(this.#armedFor, now)
     if (lateMs <= this.#latenessMs) return
     this.#armedFor = now // this stall is accounted for
-    this.#mailbox.push({ kind: 'woke', now, stallMs: millis(lateMs), cause: this.#options.causeOfStall(millis(lateMs)) })
+    this.#mailbox.push(this.#woke(now, millis(lateMs)))
+  }
+
+  #woke(now: Instant, stallMs: Millis): ClusterEvent {
+    this.#unexplainedMs = stallMs
+    return { kind: 'woke', now, stallMs }
+  }
+
+  /** The cause of a stall is looked for when `woke` has taken the addresses off and the heartbeat is out: each file that is read takes its time. */
+  #takeMail(): ClusterEvent | undefined {
+    if (this.#unexplainedMs === null || this.#mailbox[0]?.kind === 'woke') return this.#mailbox.shift()
+    const stallMs = this.#unexplainedMs
+    this.#unexplainedMs = null
+    return { kind: 'stall-explained', now: this.#options.clock.monotonic(), cause: this.#options.causeOfStall(stallMs) }
   }
 
   /** @param since  when the work began that ends with this */
@@ -133,7 +149,7 @@ export class ClusterRunner {
     if (lateMs <= this.#latenessMs && !isJudgementDue(this.#state, this.#options.settings, now)) return this.post({ kind: 'tick', now })
     this.#isTickPending = true
     // After a stall the addresses go before the mail is read (design section 4, rule 2); everything else comes after it.
-    if (lateMs > this.#latenessMs) this.post({ kind: 'woke', now, stallMs: millis(lateMs), cause: this.#options.causeOfStall(millis(lateMs)) })
+    if (lateMs > this.#latenessMs) this.post(this.#woke(now, millis(lateMs)))
     this.#options.yieldOnce(() => {
       this.#isTickPending = false
       this.post({ kind: 'tick', now: clock.monotonic() })

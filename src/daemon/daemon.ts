@@ -55,6 +55,8 @@ const interfacesMs = millis(900)
 const mediaWait = millis(5_000)
 /** Stopping waits for scripts under their own limits; what comes after them must not take longer than this. */
 const closeDeadline = millis(2_000)
+/** How many heartbeats the account may be old by which the cause of a stall is found; a reading costs half a heartbeat. */
+const accountKeepalives = 10
 /** Requests under way; a control connection carries one, and there are at most 32. The number only has to be unique. */
 const firstRequestId = 1
 /** A flood of datagrams must not keep a deadline waiting for ever: 32 datagrams a turn, so this is 2,048 of them. */
@@ -158,7 +160,7 @@ class Core implements Daemon {
   #keys: AuthKeys
   /** The datagram verified last, under the keys of now. */
   #twin: { readonly payload: Uint8Array; readonly heard: Heard } | null = null
-  readonly #stallCauses = new StallCauses()
+  readonly #stallCauses: StallCauses
   #isEnding = false
   #received = 0
 
@@ -167,6 +169,7 @@ class Core implements Daemon {
     this.#options = options
     this.#parts = parts
     this.#keys = configuration.keys
+    this.#stallCauses = new StallCauses(millis(accountKeepalives * configuration.cf.keepaliveMs))
     this.ended = new Promise(resolve => {
       this.#settle = resolve
     })
@@ -432,7 +435,9 @@ class Core implements Daemon {
   }
 
   #feedSentry(told: { readonly quietMs: number; readonly isNews: boolean }): void {
-    this.#sentry.feed(this.#options.clock.monotonic(), { ...told, addresses: () => this.#held.list(this.#runner.state, this.#settings, (group, resource) => this.#networkWatch.locate(group, resource)) })
+    const now = this.#options.clock.monotonic()
+    this.#stallCauses.sample(now)
+    this.#sentry.feed(now, { ...told, addresses: () => this.#held.list(this.#runner.state, this.#settings, (group, resource) => this.#networkWatch.locate(group, resource)) })
   }
 
   /** What stands in the other node's sector was signed by it like a datagram, and is believed like one. */

@@ -1,45 +1,58 @@
 /**
  * Says why this process did not run, as far as the kernel kept account of it: it was busy itself, it waited for a
- * processor, it waited for a disk, or it was stopped (SIGSTOP, freezer, a paused virtual machine). Reads /proc only, which
- * is memory; a reading that fails says nothing rather than something wrong.
+ * processor, it waited for a disk, its virtual machine was given no processor, or it was stopped (SIGSTOP, freezer, a paused
+ * virtual machine). Reads /proc only, which is memory; a reading that fails says nothing rather than something wrong.
+ *
+ * The kernel counts since the beginning. What a stall adds to that shows only against an account of shortly before it.
  */
 
 import { readFileSync } from 'node:fs'
-import { millis, type Millis } from '../base/units.js'
+import { elapsed, type Instant, type Millis } from '../base/units.js'
 
 /** What the kernel has counted for this process up to one moment, in ms. */
 export interface Account {
   readonly ranMs: number
+  /** Also while the host withheld the processor. */
   readonly waitedForProcessorMs: number
   readonly waitedForDiskMs: number
+  /** Of each processor of this machine, withheld by the host of a virtual one. */
+  readonly stolenMs: readonly number[]
 }
 
 export class StallCauses {
-  readonly #read: () => Account | null
+  readonly #everyMs: Millis
+  readonly #read: (before: Account | null) => Account | null
   #last: Account | null
+  #readAt: Instant | null = null
 
-  constructor(read: () => Account | null = readAccount) {
+  /** @param everyMs  how old an account may become: what happens in that time may be taken for the stall's */
+  constructor(everyMs: Millis, read: (before: Account | null) => Account | null = readAccount) {
+    this.#everyMs = everyMs
     this.#read = read
-    this.#last = read()
+    this.#last = read(null)
   }
 
-  /** A fresh account before a time that may turn out to be a stall; cheap enough for once in a few seconds. */
-  sample(): void {
-    this.#last = this.#read()
+  /** With every heartbeat; each may be the last before a stall. */
+  sample(now: Instant): void {
+    if (this.#readAt !== null && elapsed(this.#readAt, now) < this.#everyMs) return
+    this.#readAt = now
+    this.#last = this.#read(this.#last)
   }
 
   causeOf(stallMs: Millis): string | null {
     const before = this.#last
-    const now = this.#read()
+    const now = this.#read(null)
     this.#last = now
     return before === null || now === null ? null : judgeStall(stallMs, before, now)
   }
 }
 
-/** The account that explains at least half of the stall; when none does, the process was not there to be scheduled. */
+/** The account that explains most of the stall, at least half; when none does, the process was not there to be scheduled. */
 export function judgeStall(stallMs: Millis, before: Account, now: Account): string {
+  const stolenMs = Math.max(0, ...now.stolenMs.map((ms, at) => ms - (before.stolenMs[at] ?? 0)))
   const causes = [
-    { ms: now.waitedForProcessorMs - before.waitedForProcessorMs, text: 'it waited for a processor' },
+    { ms: stolenMs, text: 'the host gave this machine no processor' },
+    { ms: now.waitedForProcessorMs - before.waitedForProcessorMs - stolenMs, text: 'it waited for a processor' },
     { ms: now.waitedForDiskMs - before.waitedForDiskMs, text: 'it waited for a disk' },
     { ms: now.ranMs - before.ranMs, text: 'it was busy itself' }
   ]
@@ -47,15 +60,28 @@ export function judgeStall(stallMs: Millis, before: Account, now: Account): stri
   return main?.text ?? 'it was stopped, or its machine was'
 }
 
-/** From /proc/self/schedstat (ns run, ns waiting to run) and field 42 of /proc/self/stat (clock ticks of 10 ms waiting for block devices). */
-export function readAccount(): Account | null {
+/** The kernel shows times in /proc/stat and /proc/PID/stat in hundredths of a second, whatever its own clock ticks are. */
+const userTickMs = 10
+
+/**
+ * From /proc/self/schedstat (ns run, ns waiting to run), field 42 of /proc/self/stat (waiting for block devices) and the
+ * steal column of /proc/stat (proc(5)).
+ *
+ * @param before  where it shows that no host has ever stolen anything, /proc/stat is not read, which is long on large machines
+ */
+export function readAccount(before: Account | null): Account | null {
   try {
-    const [ran, waited] = readFileSync('/proc/self/schedstat', 'latin1').trim().split(' ').map(Number)
-    const stat = readFileSync('/proc/self/stat', 'latin1')
+    const [ran, waited] = read('/proc/self/schedstat').trim().split(' ').map(Number)
+    const stat = read('/proc/self/stat')
     const ticks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[39])
     if (ran === undefined || waited === undefined || !Number.isFinite(ran + waited)) return null
-    return { ranMs: millis(ran / 1e6), waitedForProcessorMs: millis(waited / 1e6), waitedForDiskMs: millis(Number.isFinite(ticks) ? ticks * 10 : 0) }
+    const isNeverRobbed = before?.stolenMs.every(ms => ms === 0) === true
+    return { ranMs: ran / 1e6, waitedForProcessorMs: waited / 1e6, waitedForDiskMs: Number.isFinite(ticks) ? ticks * userTickMs : 0, stolenMs: isNeverRobbed ? before.stolenMs : stolen(read('/proc/stat')) }
   } catch {
     return null // no /proc, or a kernel without these accounts: the cause stays unknown
   }
 }
+
+const read = (path: string): string => readFileSync(path, 'latin1')
+
+const stolen = (stat: string): readonly number[] => [...stat.matchAll(/^cpu\d+(?: \d+){7} (\d+)/gm)].map(match => Number(match[1]) * userTickMs)

@@ -90,7 +90,8 @@ function nodeFacts(event: ClusterEvent, before: ClusterState, now: ClusterState,
   const texts: string[] = []
   const self = settings.self.name
   const peer = settings.peerName
-  if (event.kind === 'woke' && event.stallMs >= settings.timing.warntimeMs) texts.push(`${self} stood still for ${Math.round(event.stallMs)} ms${event.cause === null ? '' : ` (${event.cause})`}`)
+  if (event.kind === 'woke' && event.stallMs >= settings.timing.warntimeMs) texts.push(`${self} stood still for ${Math.round(event.stallMs)} ms`)
+  if (event.kind === 'stall-explained' && event.cause !== null && (now.stalls.last?.ms ?? 0) >= settings.timing.warntimeMs) texts.push(`why ${self} stood still: ${event.cause}`)
   if (event.kind === 'asked') texts.push(askedText(event.request, self))
   if (before.links !== now.links) texts.push(...linkTexts(before, now, peer))
   if (before.peer !== now.peer) texts.push(...peerTexts(before, now, peer))

@@ -152,7 +152,10 @@ export class Host {
     const lateMs = elapsed(instant(this.#armedFor), this.now)
     const waiting = this.#waiting
     this.#waiting = []
-    if (lateMs > latenessMs) this.post({ kind: 'woke', stallMs: lateMs, cause: 'simulated' })
+    if (lateMs > latenessMs) {
+      this.post({ kind: 'woke', stallMs: lateMs })
+      this.post({ kind: 'stall-explained', cause: 'simulated' })
+    }
     for (const event of waiting) this.post(event)
     this.post({ kind: 'tick' })
   }

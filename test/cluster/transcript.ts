@@ -5,7 +5,7 @@
  *   begin now=0
  *   heard now=20 generation=9 phase=active groups=web:stopped@0 ack=5.1 link=0 sequence=7
  *   linux-ha now=20 t=status st=active dt=7530             a message of Linux-HA 3.0.6, with these fields
- *   tick now=100 · pass until=3000 · woke now=900 stall=600 · operated now=30 group=web ok
+ *   tick now=100 · pass until=3000 · woke now=900 stall=600 · stall-explained now=900 cause=it_was_busy_itself · operated now=30 group=web ok
  *   ask now=30 standby all · ask now=30 takeover group=web force · ask now=30 stop · ask now=30 cleanup all
  *   agreement now=5 is=1.0,aa,bb,cc · compared now=9 topic=scripts said=app_differs · compared now=9 trouble=no_answer
  *   refused now=5 reason=bad-digest from=10.0.0.9 · medium now=5 link=0 trouble=down · unreachable now=5 link=0
@@ -152,7 +152,9 @@ class StoryPlayer {
       case 'tick':
         return { kind: words.first, now }
       case 'woke':
-        return { kind: 'woke', now, stallMs: millis(words.number('stall')), cause: words.text('cause')?.replaceAll('_', ' ') ?? null }
+        return { kind: 'woke', now, stallMs: millis(words.number('stall')) }
+      case 'stall-explained':
+        return { kind: 'stall-explained', now, cause: words.text('cause')?.replaceAll('_', ' ') ?? null }
       case 'heard':
         return { kind: 'heard', now, link, heard: this.#heard(words) }
       case 'linux-ha':

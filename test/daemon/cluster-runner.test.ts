@@ -46,6 +46,8 @@ class Bench {
   /** Called within `perform`, after the effect was written down. */
   onEffect: (effect: ClusterEffect) => void = () => undefined
   armed = 0
+  /** What had been done when the host was asked for the cause of a stall. */
+  doneBeforeCause: readonly string[] = []
   readonly #clock = new VirtualClock()
   readonly #settings: ClusterSettings
   readonly #waiting: (() => void)[] = []
@@ -60,7 +62,10 @@ class Bench {
       schedule: (delay, callback) => this.#schedule(delay, callback)
     }
     this.runner = new ClusterRunner({
-      causeOfStall: () => 'it was stopped, or its machine was',
+      causeOfStall: () => {
+        this.doneBeforeCause = this.kinds()
+        return 'it was stopped, or its machine was'
+      },
       clock,
       settings: this.#settings,
       perform: effect => {
@@ -214,6 +219,9 @@ t.test('runner: a stall past deadtime with a group held -> its address goes befo
     if (!isMailFirst) bench.mail('active')
     t.equal(bench.kinds()[0], 'drop-addresses')
     t.equal(bench.effects.filter(effect => effect.kind === 'drop-addresses').length, 1)
+    t.ok(bench.doneBeforeCause.includes('send-status'), 'and its cause is looked for when the heartbeat is out, too')
+    t.equal(bench.runner.state.stalls.last?.cause, 'it was stopped, or its machine was')
+    t.equal(bench.notes.filter(note => note.startsWith('This node stood still')).length, 1)
   }
   t.end()
 })

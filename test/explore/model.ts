@@ -372,7 +372,7 @@ function wake(model: Model, index: 0 | 1, since: number, rules: Rules): void {
   node.asleepSince = null
   const due = nextDeadline(state, node.settings)
   if (node.operation !== null) node.operation = { ...node.operation, endsAt: node.operation.endsAt + slept }
-  if (due < model.now - 50) post(model, index, { kind: 'woke', now: instant(model.now), stallMs: millis(model.now - Math.max(due, since)), cause: null }, rules)
+  if (due < model.now - 50) post(model, index, { kind: 'woke', now: instant(model.now), stallMs: millis(model.now - Math.max(due, since)) }, rules)
 }
 
 function momentsOf(node: NodeModel, rules: Rules): number[] {
