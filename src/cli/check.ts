@@ -36,7 +36,7 @@ export function hostFindings(configuration: Configuration, facts: HostFacts): re
   const resources = groups.flatMap(group => group.resources)
   checkMedia(cf.media, facts, findings)
   checkPorts(cf.media, facts, findings)
-  checkTiming(cf, start, findings)
+  checkTiming(cf, start, facts, findings)
   for (const resource of resources) {
     checkScript(resource, facts, findings)
     const floating = floatingAddress(resource)
@@ -134,7 +134,20 @@ function checkPorts(media: readonly MediumSpec[], facts: HostFacts, findings: Fi
   }
 }
 
-function checkTiming(cf: HaCf, start: Position, findings: Findings): void {
+/** Hosts share out processors in periods of 100 ms (Linux: cpu.max, cpu.cfs_period_us); one that was used up too early leaves most of it without. */
+const robbedDeadtimeMs = 200
+/** Less than this happens on every virtual machine. */
+const stolenShareMax = 0.001
+
+function checkTiming(cf: HaCf, start: Position, facts: HostFacts, findings: Findings): void {
+  const stolenShare = facts.stolenShare ?? 0
+  if (cf.deadtimeMs < robbedDeadtimeMs && stolenShare >= stolenShareMax) {
+    findings.warning(start, {
+      what: `deadtime is ${shownTime(cf.deadtimeMs)}, and the host of this virtual machine has withheld ${(stolenShare * 100).toFixed(1)} % of its processor time since boot`,
+      why: 'such pauses take tens of milliseconds, no priority helps against them, and the peer takes over for nothing',
+      fix: `write \`deadtime ${robbedDeadtimeMs}ms\` or longer, or have processors reserved for this machine`
+    })
+  }
   if (!cf.realtime && cf.deadtimeMs < 1000) {
     findings.warning(start, {
       what: `realtime is off and deadtime is ${shownTime(cf.deadtimeMs)}`,

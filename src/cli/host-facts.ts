@@ -7,7 +7,7 @@
 
 import { createSocket } from 'node:dgram'
 import { constants } from 'node:fs'
-import { access, readdir } from 'node:fs/promises'
+import { access, readdir, readFile } from 'node:fs/promises'
 import { createConnection } from 'node:net'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -48,6 +48,8 @@ export interface HostFacts {
   /** By UDP port; ports are not tried while our daemon holds them. */
   readonly ports: ReadonlyMap<number, PortState>
   readonly isDaemonRunning: boolean
+  /** The share of this virtual machine's processor time that its host has withheld since boot; 0 on a real one, null when unknown. */
+  readonly stolenShare: number | null
 }
 
 /** The programs that check.ts has an opinion about. */
@@ -56,11 +58,12 @@ export const wantedPrograms = ['ip', 'arping', 'mount', 'umount', 'fuser', 'floc
 export async function gatherHostFacts(configuration: Configuration, paths: Paths): Promise<HostFacts> {
   const searchPath = scriptSearchPath({ haDir: paths.haDir })
   const types = new Set(configuration.groups.flatMap(group => group.resources.map(resource => resource.type)))
-  const [network, names, programs, isDaemonRunning] = await Promise.all([
+  const [network, names, programs, isDaemonRunning, stat] = await Promise.all([
     gatherNetwork(),
     Promise.all(searchPath.map(folder => namesIn(folder.path))),
     findPrograms(wantedPrograms),
-    answers(paths.controlSocket)
+    answers(paths.controlSocket),
+    readFile('/proc/stat', 'latin1').catch(() => '')
   ])
   return {
     ...network,
@@ -69,8 +72,16 @@ export async function gatherHostFacts(configuration: Configuration, paths: Paths
     scriptNames: [...new Set(names.flat())],
     programs,
     ports: isDaemonRunning ? new Map() : await tryPorts(configuration.cf.media.map(medium => medium.port)),
-    isDaemonRunning
+    isDaemonRunning,
+    stolenShare: stolenShareOf(stat)
   }
+}
+
+/** From /proc/stat: proc(5), the columns of the line `cpu` but the guests' time, which is in user and nice already. */
+export function stolenShareOf(stat: string): number | null {
+  const columns = /^cpu +(\d+(?: \d+){7})/m.exec(stat)?.[1]?.split(' ').map(Number)
+  if (columns === undefined) return null
+  return (columns[7] ?? 0) / Math.max(1, columns.reduce((sum, one) => sum + one, 0))
 }
 
 async function gatherNetwork(): Promise<Pick<HostFacts, 'interfaces' | 'subnets'>> {

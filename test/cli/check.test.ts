@@ -2,7 +2,7 @@ import t from 'tap'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { checkReport, hostFindings, noFencingNotice } from '../../src/cli/check.js'
-import type { HostFacts, Subnet } from '../../src/cli/host-facts.js'
+import { stolenShareOf, type HostFacts, type Subnet } from '../../src/cli/host-facts.js'
 import { parseIp } from '../../src/config/address.js'
 import { formatDiagnostic, parseConfiguration } from '../../src/config/configuration.js'
 import { loadConfiguration, ownNodeName } from '../../src/daemon/load-configuration.js'
@@ -23,7 +23,8 @@ const healthy: HostFacts = {
   scriptNames: ['IPaddr', 'IPaddr2', 'Filesystem', 'apache'],
   programs: new Set(['ip', 'arping', 'mount', 'umount', 'fuser', 'flock', 'chrt']),
   ports: new Map([[694, 'free']]),
-  isDaemonRunning: false
+  isDaemonRunning: false,
+  stolenShare: 0
 }
 
 const configuration = (cf: string, haresources: string) => {
@@ -92,8 +93,16 @@ t.test('check: port, programs and timing', async t => {
   t.strictSame(check({ facts: { programs: new Set() }, haresources: 'ha1 apache\n', cf: `${links}realtime off\n` }).map(line => /program `(\w+)`/.exec(line)?.[1]), ['ip', 'flock'])
   t.strictSame(check({ cf: `${links}realtime off\ndeadtime 1\nkeepalive 100ms\n` }), [])
   t.match(only(check({ cf: `${links}realtime off\ndeadtime 999ms\nkeepalive 100ms\n` })), /warning: realtime is off and deadtime is 999ms/)
+  const fast = `${links}deadtime 199ms\nkeepalive 20ms\n`
+  t.match(only(check({ cf: fast, facts: { stolenShare: 0.0034 } })), /^ha.cf:1:1: warning: deadtime is 199ms, and the host of this virtual machine has withheld 0.3 % of its processor time.*write `deadtime 200ms` or longer/)
+  t.strictSame([...check({ cf: fast, facts: { stolenShare: 0.0009 } }), ...check({ cf: fast, facts: { stolenShare: null } }), ...check({ cf: `${links}deadtime 200ms\nkeepalive 20ms\n`, facts: { stolenShare: 0.5 } })], [])
   t.strictSame(check({ cf: `${links}initdead 300\n` }), [])
   t.match(only(check({ cf: `${links}initdead 300.001\n` })), /warning: initdead is 300001ms/)
+})
+
+t.test('check: the share of processor time that a host withheld is read from /proc/stat', async t => {
+  t.equal(stolenShareOf('cpu  100 0 50 800 10 0 20 20 0 0\ncpu0 1 1 1 1 1 1 1 1 1 1\n'), 0.02)
+  t.equal(stolenShareOf(''), null)
 })
 
 const goodFiles = { 'ha.cf': 'node ha1 ha2\nbcast lo\nauto_failback off\n', haresources: '', authkeys: 'auth 1\n1 sha1 0123456789abcdef\n', nodeinfo: 'HA1\n' }
