@@ -265,7 +265,8 @@ function onWoke(turn: Turn, stallMs: Millis): void {
   const exposed = addressed(state)
   if (!isOverdue || exposed.length === 0 || isStillOurs(turn)) return
   dropUnlooked(turn, exposed)
-  const reason = `this node stood still for ${Math.round(stallMs)} ms, longer than ${settings.peerName} waits (${patience} ms)`
+  const silent = stallMs < patience ? ` and was silent for ${Math.round(silence)} ms` : ''
+  const reason = `this node stood still for ${Math.round(stallMs)} ms${silent}, longer than ${settings.peerName} waits (${patience} ms)`
   note(turn, 'crit', `${reason}: releasing everything before looking around`)
   for (const index of held) {
     const { group, setup } = groupAt(turn, index)
