@@ -45,17 +45,28 @@ export interface World {
   killDuring(type: string, words: readonly string[], afterMs: number): Promise<void>
 }
 
-/** Ends what scripts left running in the world's network, an announcement in the background above all. */
-function endAllIn(name: string): void {
-  const pids = spawnSync('ip', ['netns', 'pids', name], { encoding: 'utf8' }).stdout
-  for (const pid of pids.split('\n').filter(line => line !== '').map(Number)) {
-    try {
-      process.kill(pid, 'SIGKILL')
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+/**
+ * Ends what scripts left running in the world's network, an announcement in the background above all, and waits until it is
+ * gone: one that is killed in the midst of making a file makes it yet, in a folder that is just being removed.
+ */
+async function endAllIn(name: string): Promise<void> {
+  const end = performance.now() + endLimitMs
+  for (;;) {
+    const pids = spawnSync('ip', ['netns', 'pids', name], { encoding: 'utf8' }).stdout.split('\n').filter(line => line !== '').map(Number)
+    if (pids.length === 0) return
+    if (performance.now() > end) throw new Error(`still in the network namespace ${name} after SIGKILL: ${pids.join(' ')}`)
+    for (const pid of pids) {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch (error) {
+        if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+      }
     }
+    await new Promise(resolve => setTimeout(resolve, 5))
   }
 }
+
+const endLimitMs = 10_000
 
 let worlds = 0
 
@@ -65,8 +76,8 @@ export function createWorld(test: Test, source: { readonly scripts: string; read
   const folder = test.testdir({ wrappers: {}, state: {}, run: {} })
   execFileSync('ip', ['netns', 'add', name])
   const holder = spawn('unshare', ['-m', '--propagation', 'private', 'sleep', '600'], { stdio: 'ignore' })
-  test.teardown(() => {
-    endAllIn(name)
+  test.teardown(async () => {
+    await endAllIn(name)
     holder.kill('SIGKILL')
     execFileSync('ip', ['netns', 'del', name])
   })
